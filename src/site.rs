@@ -1,0 +1,312 @@
+//! Names of intermediates: `decoder.3.cross_attention.weights` is where a value arises in the model.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::error::{Error, Result};
+
+/// Where a value arises in the model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Site {
+    /// Token embeddings of a stack, scaled where the model scales them.
+    Embedding(Stack),
+    /// Position embeddings of a stack.
+    Position(Stack),
+    /// A value inside a layer.
+    Layer {
+        /// The stack that the layer belongs to.
+        stack: Stack,
+        /// The layer, from 0.
+        layer: u16,
+        /// The block within the layer.
+        block: Block,
+        /// The value within the block.
+        part: Part,
+    },
+    /// Scores of all tokens, `[V]`.
+    Logits,
+    /// Softmax of the logits, `[V]`.
+    Probabilities,
+}
+
+/// The closed vocabularies that names are made of: each variant and its word.
+macro_rules! words {
+    ($(#[$doc:meta])* $kind:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum $kind { $($(#[$variant_doc])* $variant,)+ }
+
+        impl $kind {
+            fn word(self) -> &'static str {
+                match self { $($kind::$variant => $word,)+ }
+            }
+
+            fn parse(word: &str) -> Option<$kind> {
+                match word { $($word => Some($kind::$variant),)+ _ => None }
+            }
+        }
+    };
+}
+
+words! {
+    /// The two halves of an encoder-decoder.
+    Stack {
+        /// Reads the source.
+        Encoder = "encoder",
+        /// Writes the target.
+        Decoder = "decoder",
+    }
+}
+
+words! {
+    /// The blocks of a layer.
+    Block {
+        /// Attention over the stack's own positions.
+        SelfAttention = "self_attention",
+        /// Attention of the decoder over the source.
+        CrossAttention = "cross_attention",
+        /// The inner layer of each position.
+        FeedForward = "feed_forward",
+    }
+}
+
+words! {
+    /// The values of a block.
+    Part {
+        /// Queries, `[H, K]` a position.
+        Query = "query",
+        /// Keys, `[H, K]` a position.
+        Key = "key",
+        /// Values, `[H, K]` a position.
+        Value = "value",
+        /// The K-V ring as it stands in memory, `[C, 2, H, K]`.
+        Ring = "ring",
+        /// `q·k / √K` before masking.
+        Scores = "scores",
+        /// Softmax of the scores, 0 where masked.
+        Weights = "weights",
+        /// Weighted sum of the values, `[D]` a position.
+        Context = "context",
+        /// The inner layer before its activation, `[F]` a position.
+        PreActivation = "pre_activation",
+        /// The inner layer after its activation, `[F]` a position.
+        Activation = "activation",
+        /// What the block adds to its input, `[D]` a position.
+        Output = "output",
+        /// Input plus output, `[D]` a position.
+        Residual = "residual",
+        /// The residual after layer norm, `[D]` a position.
+        Norm = "norm",
+    }
+}
+
+impl Site {
+    /// `encoder.embedding`
+    pub const ENCODER_EMBEDDING: Site = Site::Embedding(Stack::Encoder);
+    /// `encoder.position`
+    pub const ENCODER_POSITION: Site = Site::Position(Stack::Encoder);
+    /// `decoder.embedding`
+    pub const DECODER_EMBEDDING: Site = Site::Embedding(Stack::Decoder);
+    /// `decoder.position`
+    pub const DECODER_POSITION: Site = Site::Position(Stack::Decoder);
+
+    /// A value in a layer of either stack.
+    pub fn layer(stack: Stack, layer: usize, block: Block, part: Part) -> Site {
+        let layer = u16::try_from(layer).expect("a model has fewer than 65,536 layers");
+        Site::Layer {
+            stack,
+            layer,
+            block,
+            part,
+        }
+    }
+
+    /// A value in a layer of the encoder.
+    pub fn encoder(layer: usize, block: Block, part: Part) -> Site {
+        Site::layer(Stack::Encoder, layer, block, part)
+    }
+
+    /// A value in a layer of the decoder.
+    pub fn decoder(layer: usize, block: Block, part: Part) -> Site {
+        Site::layer(Stack::Decoder, layer, block, part)
+    }
+}
+
+impl fmt::Display for Site {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Site::Embedding(stack) => write!(f, "{}.embedding", stack.word()),
+            Site::Position(stack) => write!(f, "{}.position", stack.word()),
+            Site::Layer {
+                stack,
+                layer,
+                block,
+                part,
+            } => {
+                write!(
+                    f,
+                    "{}.{layer}.{}.{}",
+                    stack.word(),
+                    block.word(),
+                    part.word()
+                )
+            }
+            Site::Logits => f.write_str("logits"),
+            Site::Probabilities => f.write_str("probabilities"),
+        }
+    }
+}
+
+impl FromStr for Site {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Site> {
+        let components: Vec<&str> = name.split('.').collect();
+        let site = match components.as_slice() {
+            ["logits"] => Some(Site::Logits),
+            ["probabilities"] => Some(Site::Probabilities),
+            [stack, "embedding"] => Stack::parse(stack).map(Site::Embedding),
+            [stack, "position"] => Stack::parse(stack).map(Site::Position),
+            [stack, layer, block, part] => parse_layer(stack, layer, block, part),
+            _ => None,
+        };
+        // A spelling that Display would not give (`decoder.03.…`) is no name of a site.
+        site.filter(|site| site.to_string() == name)
+            .ok_or_else(|| Error::Trace {
+                pattern: name.to_string(),
+                nearest: vec!["names like decoder.0.cross_attention.weights".to_string()],
+            })
+    }
+}
+
+fn parse_layer(stack: &str, layer: &str, block: &str, part: &str) -> Option<Site> {
+    Some(Site::Layer {
+        stack: Stack::parse(stack)?,
+        layer: layer.parse().ok()?,
+        block: Block::parse(block)?,
+        part: Part::parse(part)?,
+    })
+}
+
+/// One traced tensor: its site, its shape and its values in row-major order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Snapshot {
+    /// Where the values arose.
+    pub site: Site,
+    /// Sizes of its axes; B leads.
+    pub shape: Vec<usize>,
+    /// The values.
+    pub data: Vec<f32>,
+}
+
+/// Which sites are to be traced.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    sites: Vec<Site>,
+}
+
+impl Filter {
+    /// Traces nothing.
+    pub fn none() -> Filter {
+        Filter::default()
+    }
+
+    /// The sites of a model that match any of the patterns. `*` stands for one component of a name,
+    /// at the end for all the rest: `decoder.*.cross_attention.weights`, `encoder.*`, `*`.
+    pub fn new<P: AsRef<str>>(patterns: &[P], model: &[Site]) -> Result<Filter> {
+        let names: Vec<String> = model.iter().map(Site::to_string).collect();
+        let mut wanted = vec![false; model.len()];
+        for pattern in patterns.iter().map(AsRef::as_ref) {
+            let mut matched = false;
+            for (name, wanted) in names.iter().zip(&mut wanted) {
+                if matches(pattern, name) {
+                    (*wanted, matched) = (true, true);
+                }
+            }
+            if !matched {
+                let nearest = nearest(pattern, &names);
+                return Err(Error::Trace {
+                    pattern: pattern.to_string(),
+                    nearest,
+                });
+            }
+        }
+        let sites = model
+            .iter()
+            .zip(wanted)
+            .filter_map(|(site, wanted)| wanted.then_some(*site));
+        Ok(Filter {
+            sites: sites.collect(),
+        })
+    }
+
+    /// Whether the site is to be traced.
+    pub fn matches(&self, site: Site) -> bool {
+        self.sites.contains(&site)
+    }
+
+    /// Whether nothing is to be traced.
+    pub fn is_empty(&self) -> bool {
+        self.sites.is_empty()
+    }
+
+    /// The sites to be traced, in the model's order.
+    pub fn sites(&self) -> &[Site] {
+        &self.sites
+    }
+}
+
+/// Whether a name matches a pattern, component by component.
+fn matches(pattern: &str, name: &str) -> bool {
+    let mut names = name.split('.');
+    let mut patterns = pattern.split('.').peekable();
+    while let Some(component) = patterns.next() {
+        let Some(name) = names.next() else {
+            return false;
+        };
+        if component == "*" && patterns.peek().is_none() {
+            return true;
+        }
+        if component != "*" && component != name {
+            return false;
+        }
+    }
+    names.next().is_none()
+}
+
+/// The five names nearest to a pattern by edit distance.
+fn nearest(pattern: &str, names: &[String]) -> Vec<String> {
+    let mut ranked: Vec<(usize, &String)> = names
+        .iter()
+        .map(|name| {
+            // A pattern's `*` counts as whatever component stands in its place.
+            let spelled: Vec<&str> = pattern
+                .split('.')
+                .zip(name.split('.').chain(std::iter::repeat("")))
+                .map(|(wanted, there)| if wanted == "*" { there } else { wanted })
+                .collect();
+            (distance(&spelled.join("."), name), name)
+        })
+        .collect();
+    ranked.sort_by_key(|(distance, _)| *distance);
+    ranked
+        .into_iter()
+        .take(5)
+        .map(|(_, name)| name.clone())
+        .collect()
+}
+
+/// Levenshtein distance: the fewest insertions, deletions and replacements of a character.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, &to) in b.iter().enumerate() {
+            let replaced = diagonal + usize::from(from != to);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}

@@ -1,0 +1,129 @@
+//! Packed matrices: the layout that the kernels read, and how far each storage strays from f32.
+
+use glassformer::weights::{COLUMN_BLOCK, Matrix, Packed, Storage};
+
+/// Values in -2..2 that no storage has an easy time with; a rule of its own, so nothing is shared.
+fn noise(rows: usize, columns: usize) -> Matrix {
+    let mut state = 0x2545_f491_4f6c_dd1d_u64 ^ (rows * 1000 + columns) as u64;
+    let values = (0..rows * columns).map(|_| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as f32 / (1u64 << 29) as f32 - 2.0
+    });
+    Matrix::new(rows, columns, values.collect())
+}
+
+fn unpack(packed: &Packed) -> Vec<f32> {
+    let mut values = vec![f32::NAN; packed.rows * packed.columns];
+    for (row, values) in values.chunks_mut(packed.columns).enumerate() {
+        packed.unpack_row(row, values);
+    }
+    values
+}
+
+#[test]
+fn every_storage_round_trips_within_its_bound() {
+    for (rows, columns) in [
+        (1, 1),
+        (3, 15),
+        (5, 16),
+        (4, 17),
+        (7, 63),
+        (2, 260),
+        (13, 112),
+    ] {
+        let matrix = noise(rows, columns);
+        for storage in Storage::ALL {
+            let packed = matrix.pack(storage);
+            let padded = columns.next_multiple_of(COLUMN_BLOCK);
+            assert_eq!(
+                packed.words.len(),
+                rows * padded / storage.values_per_word()
+            );
+            assert_eq!(packed.words_per_row() * rows, packed.words.len());
+            assert_eq!(packed.scales.len(), rows);
+            let back = unpack(&packed);
+            for (i, (x, y)) in matrix.data.iter().zip(&back).enumerate() {
+                let bound = match storage {
+                    Storage::F32 => 0.0,
+                    Storage::F16 => x.abs() / 2048.0,
+                    Storage::Int8 => packed.scales[i / columns] * 0.50001,
+                };
+                assert!(
+                    (x - y).abs() <= bound,
+                    "{storage:?} [{rows}, {columns}] {i}: {x} {y}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn padding_is_zero() {
+    let ones = Matrix::new(2, 3, vec![1.0; 6]);
+    assert_eq!(ones.pack(Storage::F32).words[3..16], [0; 13]);
+    assert_eq!(
+        ones.pack(Storage::F16).words[1..8],
+        [0x3c00, 0, 0, 0, 0, 0, 0]
+    );
+    // Zero is 128 in bytes 0 to 2 and 0 in byte 3.
+    assert_eq!(ones.pack(Storage::Int8).words[1..4], [0x0080_8080; 3]);
+}
+
+#[test]
+fn halves_lie_low_first_and_round_to_even() {
+    let packed = Matrix::new(1, 3, vec![1.0, -2.0, 1.0 + 1.0 / 2048.0]).pack(Storage::F16);
+    assert_eq!(packed.words[..2], [0xc000_3c00, 0x3c00]);
+    assert_eq!(packed.scales, [1.0]);
+}
+
+#[test]
+fn int8_lies_biased_in_three_bytes_and_signed_in_the_fourth() {
+    let row = vec![127.0, -127.0, 1.0, -3.0, 0.4, -0.6, 0.0, 3.0];
+    let packed = Matrix::new(2, 8, [row, vec![0.0; 8]].concat()).pack(Storage::Int8);
+    assert_eq!(packed.scales, [1.0, 1.0]);
+    assert_eq!(packed.words[0].to_le_bytes(), [255, 1, 129, 253]);
+    assert_eq!(packed.words[1].to_le_bytes(), [128, 127, 128, 3]);
+    assert_eq!(packed.words[4..], [0x0080_8080; 4]);
+}
+
+/// The product as a kernel takes it: bytes masked in place, one multiple of the sum of x taken off.
+#[test]
+fn masked_bytes_and_one_offset_give_the_product() {
+    let (weights, x) = (noise(6, 37), noise(1, 37));
+    let packed = weights.pack(Storage::Int8);
+    let mut x = x.data;
+    let mut row_values = vec![0.0; 37];
+    for row in 0..6 {
+        packed.unpack_row(row, &mut row_values);
+        let expected: f32 = row_values.iter().zip(&x).map(|(w, x)| w * x).sum();
+        x.resize(48, 0.0);
+        let (mut sum, mut offset) = (0.0f32, 0.0f32);
+        let words = &packed.words[row * packed.words_per_row()..][..packed.words_per_row()];
+        for (word, x) in words.iter().zip(x.chunks(4)) {
+            sum += (word & 0xff) as i32 as f32 * x[0];
+            sum += (word & 0xff00) as i32 as f32 * (x[1] / 256.0);
+            sum += (word & 0xff_0000) as i32 as f32 * (x[2] / 65536.0);
+            sum += (word & 0xff00_0000) as i32 as f32 * (x[3] / 16_777_216.0);
+            offset += x[0] + x[1] + x[2];
+        }
+        let found = packed.scales[row] * (sum - 128.0 * offset);
+        assert!(
+            (found - expected).abs() < 1e-3,
+            "row {row}: {found} {expected}"
+        );
+        x.truncate(37);
+    }
+}
+
+#[test]
+fn stacked_rows_follow_each_other() {
+    let (a, b) = (noise(2, 5), noise(3, 5));
+    let stacked = Matrix::stack(&[&a, &b, &a]);
+    assert_eq!((stacked.rows, stacked.columns), (7, 5));
+    assert_eq!(
+        stacked.data,
+        [a.data.clone(), b.data.clone(), a.data].concat()
+    );
+}
