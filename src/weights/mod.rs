@@ -114,6 +114,12 @@ impl<'a> Weights<'a> {
         })
     }
 
+    /// A matrix `[rows, columns]` that files hold under one of several names: the first there is.
+    pub fn matrix_of(&self, names: &[&str], shape: [usize; 2]) -> Result<Matrix> {
+        let held = names.iter().find(|name| self.contains(name));
+        self.matrix(held.unwrap_or(&names[0]), shape)
+    }
+
     /// A vector `[length]`.
     pub fn vector(&self, name: &str, length: usize) -> Result<Vec<f32>> {
         self.values(name, &[length])
