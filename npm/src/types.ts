@@ -45,8 +45,13 @@ export type Storage = 'f32' | 'f16' | 'int8'
 /** A token as a reader knows it. */
 export interface Token {
   id: number
-  /** The text it stands for; a leading space is a real space. Special tokens keep their name (`</s>`). */
+  /**
+   * The text it stands for; a leading space is a real space. Special tokens keep their name (`</s>`). Where several
+   * tokens are the bytes of one character, the last one has the character and the others have ''.
+   */
   text: string
+  /** The vocabulary's own spelling (`▁apple`, `<0xE8>`). */
+  piece: string
   /** True for tokens that are no text: end of sentence, padding, unknown. */
   special: boolean
 }
@@ -158,4 +163,4 @@ export interface TranslateOptions {
 export type ErrorCode =
   | 'no-webgpu' | 'device-lost' | 'memory'
   | 'download' | 'weights' | 'config' | 'tokenizer'
-  | 'input' | 'trace' | 'internal'
+  | 'input' | 'trace' | 'disposed' | 'internal'

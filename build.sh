@@ -1,0 +1,263 @@
+#!/usr/bin/env bash
+# The one entry point: sets up, builds, serves, tests, measures. `./build.sh help` says what each command does.
+set -euo pipefail
+caller=$PWD
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+target=${CARGO_TARGET_DIR:-target}
+stamps=$target/stamps
+# Kept outside the checkout, so that the tools are built once a machine and not once a clone.
+tools=${GLASSFORMER_TOOLS:-$HOME/.cache/glassformer}
+wasm_pack_version=0.15.1
+debian_packages=(chromium chromium-driver mesa-vulkan-drivers libvulkan1 fonts-noto-cjk)
+gzip_limit=300000
+
+help() {
+  cat <<'TEXT'
+usage: ./build.sh COMMAND [ARGUMENTS]      (times: 2 cores, first run / nothing changed)
+
+  setup      installs what is missing: Debian packages, wasm32 target, tools, npm packages    10 min / 1 s
+  build      setup, then the engine, dist/glassformer-*.tgz and the static site dist/site      5 min / 2 s
+  serve      build, then serves the site; --port N                                             as build
+  test       setup and build, then every test                                                 30 min / 10 min
+  check      format, lints and types of everything                                             5 min / 30 s
+  bench      speed and memory beside the device's own ceilings; --json FILE                    10 min
+  translate  TEXT… translated in headless Chrome, step by step; --plain, --native, - for stdin seconds
+  help       this text
+
+Any static file server can host dist/site; it needs no special headers.
+TEXT
+}
+
+say() {
+  printf '\033[1m▸ %s\033[0m\n' "$*" >&2
+}
+
+fail() {
+  printf 'build.sh: %s\n' "$*" >&2
+  exit 1
+}
+
+# once NAME OUTPUT INPUT… -- COMMAND…: runs the command, unless it ran since the last change of any input.
+once() {
+  local name=$1 output=$2 inputs=()
+  shift 2
+  while [[ $1 != -- ]]; do inputs+=("$1"); shift; done
+  shift
+  if [[ -e $output && -e $stamps/$name ]]; then
+    local younger
+    younger=$(find "${inputs[@]}" -name node_modules -prune -o -newer "$stamps/$name" -print -quit)
+    [[ -n $younger ]] || return 0
+  fi
+  say "$name"
+  mkdir -p "$stamps"
+  touch "$stamps/$name.begun"
+  "$@"
+  mv "$stamps/$name.begun" "$stamps/$name"
+}
+
+# --- setup ---
+
+setup() {
+  command -v cargo > /dev/null || fail 'Rust is missing: see https://rustup.rs'
+  command -v npm > /dev/null || fail 'Node.js is missing: version 20 or later, from https://nodejs.org'
+  (( $(node -p 'process.versions.node.split(".")[0]') >= 20 )) || fail "Node.js is too old: $(node -v), not v20"
+  setup_debian
+  setup_wasm_target
+  setup_tool wasm-bindgen-cli wasm-bindgen "$(locked_version wasm-bindgen)"
+  setup_tool wasm-pack wasm-pack "$wasm_pack_version"
+  local folder
+  for folder in npm scripts www; do setup_npm "$folder"; done
+}
+
+setup_debian() {
+  local package missing=()
+  command -v cc > /dev/null || missing+=(gcc libc6-dev)
+  if ! command -v dpkg-query > /dev/null; then
+    command -v chromedriver > /dev/null || fail "install Chromium with its driver, and a Vulkan driver"
+    return 0
+  fi
+  for package in "${debian_packages[@]}"; do
+    [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2> /dev/null) == installed ]] || missing+=("$package")
+  done
+  (( ${#missing[@]} )) || return 0
+  say "setup: Debian packages ${missing[*]} (2 min)"
+  local as_root=()
+  if (( EUID != 0 )); then
+    command -v sudo > /dev/null || fail "as root: apt-get install --no-install-recommends ${missing[*]}"
+    as_root=(sudo)
+  fi
+  "${as_root[@]}" apt-get update -q
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "${missing[@]}"
+}
+
+setup_wasm_target() {
+  local libraries
+  libraries=$(rustc --print target-libdir --target wasm32-unknown-unknown)
+  compgen -G "$libraries/libcore-*.rlib" > /dev/null && return
+  say 'setup: the target wasm32-unknown-unknown (10 s)'
+  command -v rustup > /dev/null || fail 'the target wasm32-unknown-unknown is missing, and there is no rustup to add it'
+  rustup target add wasm32-unknown-unknown
+}
+
+# setup_tool CRATE PROGRAM VERSION: into a folder of its own, which later goes to the front of PATH.
+setup_tool() {
+  local root=$tools/$1-$3
+  PATH=$root/bin:$PATH
+  [[ -x $root/bin/$2 ]] && return
+  say "setup: $1 $3 (4 min)"
+  # Not --locked: the lock file of wasm-bindgen-cli 0.2.130 asks for a version that was withdrawn.
+  env -u CARGO_TARGET_DIR cargo install "$1" --version "$3" --root "$root"
+}
+
+locked_version() {
+  awk -v name="\"$1\"" '$1 == "name" && $3 == name { getline; gsub(/"/, "", $3); print $3; exit }' Cargo.lock
+}
+
+setup_npm() {
+  [[ -e $1/node_modules/.package-lock.json && ! $1/package-lock.json -nt $1/node_modules/.package-lock.json ]] && return
+  say "setup: npm packages of $1/ (10 s)"
+  # No package of ours needs its install script, and some fetch programs that are not needed either.
+  npm --prefix "$1" ci --ignore-scripts --no-audit --no-fund
+  touch "$1/node_modules/.package-lock.json"
+}
+
+# --- build ---
+
+build() {
+  setup
+  build_package
+  once 'build 4/4: the page, with the model (20 s)' dist/site/index.html www npm/dist models -- build_site
+  report_sizes
+}
+
+# The npm package, which is all that `translate` needs.
+build_package() {
+  say 'build 1/4: the engine for wasm32 (3 min at first)'
+  cargo build --release --target wasm32-unknown-unknown --lib
+  local wasm=$target/wasm32-unknown-unknown/release/glassformer.wasm
+  once 'build 2/4: bindings, optimised (20 s)' npm/engine/glassformer_bg.wasm "$wasm" -- build_bindings "$wasm"
+  once 'build 3/4: the npm package (5 s)' npm/dist/index.js \
+    npm/src npm/build.mjs npm/package.json npm/README.md npm/tsconfig.json npm/engine LICENSE -- build_npm
+}
+
+build_bindings() {
+  wasm-bindgen --target web --omit-default-module-path --out-dir npm/engine --out-name glassformer "$1"
+  npm/node_modules/.bin/wasm-opt -O3 --strip-debug --strip-producers --enable-bulk-memory \
+    --enable-nontrapping-float-to-int --enable-sign-ext --enable-mutable-globals --enable-reference-types \
+    --enable-multivalue npm/engine/glassformer_bg.wasm -o npm/engine/glassformer_bg.wasm
+}
+
+build_npm() {
+  npm --prefix npm run --silent build
+  mkdir -p dist
+  rm -f dist/glassformer-*.tgz
+  npm pack ./npm --pack-destination dist --silent
+}
+
+build_site() {
+  npm --prefix www run --silent build -- --outDir ../dist/site --emptyOutDir
+  mkdir -p dist/site/models
+  cp -r models/zh-en dist/site/models/
+}
+
+# All code that a visitor's browser fetches, gzipped.
+report_sizes() {
+  local file bytes total=0
+  while read -r file; do
+    bytes=$(gzip -9c "$file" | wc -c)
+    total=$((total + bytes))
+    printf '%9d  %s\n' "$bytes" "$file" >&2
+  done < <(find dist/site -name '*.js' -o -name '*.wasm' -o -name '*.css' -o -name '*.html' | sort)
+  printf '%9d  bytes of code, gzipped (limit %d)\n' "$total" "$gzip_limit" >&2
+  (( total < gzip_limit )) || fail "the code has grown over $gzip_limit bytes gzipped"
+}
+
+build_native() {
+  say 'build: the native program (4 min at first)'
+  cargo build --release --bin glassformer
+}
+
+# --- the rest ---
+
+serve() {
+  build
+  exec node scripts/serve.mjs dist/site "$@"
+}
+
+translate() {
+  local argument arguments=() native=0
+  for argument; do
+    if [[ $argument == --native ]]; then native=1; else arguments+=("$argument"); fi
+  done
+  # Standard output is for the answer alone.
+  if (( native )); then
+    build_native >&2
+    exec "$target/release/glassformer" translate "${arguments[@]}"
+  fi
+  { setup; build_package; } >&2
+  exec node scripts/translate.mjs "${arguments[@]}"
+}
+
+bench() {
+  { build; build_native; } >&2
+  local script=$PWD/bench/bench.mjs
+  cd "$caller" && exec node "$script" "$@"
+}
+
+check() {
+  setup
+  build_package
+  say 'check: Rust, formatting'
+  cargo fmt --check
+  say 'check: Rust, native'
+  cargo clippy --all-targets -- -D warnings
+  say 'check: Rust, wasm32'
+  cargo clippy --all-targets --target wasm32-unknown-unknown -- -D warnings
+  say 'check: TypeScript and Svelte'
+  npm --prefix npm run --silent check
+  npm --prefix www run --silent check
+  if command -v shellcheck > /dev/null; then
+    say 'check: shell'
+    shellcheck build.sh .ci/run
+  fi
+  say 'check: all is well'
+}
+
+test() {
+  build
+  build_native
+  passed=0 failed=0
+  part 'native, twins and goldens' cargo test --release
+  part 'in Chrome, on WebGPU' \
+    env WASM_BINDGEN_TEST_TIMEOUT=900 wasm-pack test --headless --chrome --release --mode no-install \
+    --chromedriver "$(command -v chromedriver)" -- --test browser
+  local file
+  for file in tests/*.mjs; do part "$file" node --test --test-reporter=tap "$file"; done
+  printf '\n%d passed, %d failed\n' "$passed" "$failed"
+  (( failed == 0 ))
+}
+
+# part NAME COMMAND…: runs one part of the tests and adds up what it reports. What was skipped counts as failed.
+part() {
+  local log status=0 good bad
+  log=$(mktemp)
+  say "test: $1"
+  shift
+  "$@" 2>&1 | tee "$log" || status=1
+  read -r good bad < <(awk '
+    /^test result: / { good += $4; bad += $6 + $8 }
+    /^# pass / { good += $3 }
+    /^# (fail|cancelled|skipped|todo) / { bad += $3 }
+    END { print good + 0, bad + 0 }' "$log")
+  rm "$log"
+  if (( status && bad == 0 )); then bad=1; fi
+  if (( good == 0 && bad == 0 )); then bad=1; fi
+  passed=$((passed + good)) failed=$((failed + bad))
+}
+
+(( $# )) || set -- help
+case $1 in
+  setup | build | serve | test | check | bench | translate | help) "$@" ;;
+  *) help >&2; exit 2 ;;
+esac

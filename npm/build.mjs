@@ -1,0 +1,25 @@
+// Makes dist/: two self-contained modules (the page's and the worker's), their types, the engine and the licences.
+
+import { execFileSync } from 'node:child_process'
+import { copyFileSync, mkdirSync, rmSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+
+process.chdir(fileURLToPath(new URL('.', import.meta.url)))
+rmSync('dist', { recursive: true, force: true })
+mkdirSync('dist')
+
+await build({
+  entryPoints: ['src/index.ts', 'src/worker.ts'],
+  outdir: 'dist',
+  bundle: true,
+  minify: true,
+  sourcemap: true,
+  format: 'esm',
+  target: 'es2022',
+  logLevel: 'warning',
+})
+execFileSync(process.execPath, ['node_modules/typescript/bin/tsc'], { stdio: 'inherit' })
+copyFileSync('engine/glassformer_bg.wasm', 'dist/glassformer_bg.wasm')
+copyFileSync('../LICENSE', 'dist/LICENSE')
+copyFileSync('node_modules/@huggingface/tokenizers/LICENSE', 'dist/LICENSE-tokenizers')

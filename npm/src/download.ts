@@ -1,0 +1,65 @@
+// Fetches a model's files with progress, an abort signal, and errors that name the address.
+
+import { GlassformerError } from './errors.js'
+
+/** Called with the bytes that have come and the bytes in all, 0 when the server does not say. */
+export type OnBytes = (loaded: number, total: number) => void
+
+/** The whole body of `url`. */
+export async function download(url: string, signal: AbortSignal, onBytes: OnBytes): Promise<Uint8Array> {
+  const response = await request(url, signal)
+  const total = Number(response.headers.get('content-length') ?? 0)
+  const chunks: Uint8Array[] = []
+  let loaded = 0
+  onBytes(0, total)
+  try {
+    for (const reader = response.body!.getReader(); ;) {
+      const { done, value } = await reader.read()
+      if (done) break
+      chunks.push(value)
+      loaded += value.length
+      // A compressed body is longer than the length that was announced: then that was not its total.
+      onBytes(loaded, loaded > total ? 0 : total)
+    }
+  } catch (cause) {
+    signal.throwIfAborted()
+    throw broken(url, loaded, total, cause)
+  }
+  if (loaded < total) throw broken(url, loaded, total)
+  return joined(chunks, loaded)
+}
+
+/** The body of `url` as text. */
+export async function downloadText(url: string, signal: AbortSignal, onBytes: OnBytes): Promise<string> {
+  return new TextDecoder().decode(await download(url, signal, onBytes))
+}
+
+async function request(url: string, signal: AbortSignal): Promise<Response> {
+  let response: Response
+  try {
+    response = await fetch(url, { signal })
+  } catch (cause) {
+    signal.throwIfAborted()
+    const message = `${url} could not be reached: no connection, or its server does not let this page read it (CORS).`
+    throw new GlassformerError('download', message, { cause })
+  }
+  if (response.ok) return response
+  const reason = response.status === 404 ? 'is not there' : 'could not be fetched'
+  throw new GlassformerError('download', `${url} ${reason} (HTTP ${response.status} ${response.statusText}).`)
+}
+
+function broken(url: string, loaded: number, total: number, cause?: unknown): GlassformerError {
+  const of = total > 0 ? ` of ${total}` : ''
+  const message = `The download of ${url} broke off after ${loaded}${of} bytes. Load the model again.`
+  return new GlassformerError('download', message, { cause })
+}
+
+function joined(chunks: Uint8Array[], length: number): Uint8Array {
+  const whole = new Uint8Array(length)
+  let offset = 0
+  for (const chunk of chunks) {
+    whole.set(chunk, offset)
+    offset += chunk.length
+  }
+  return whole
+}

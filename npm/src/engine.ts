@@ -1,0 +1,79 @@
+// The face of the WebAssembly engine: ids and tensors in, ids and tensors out.
+
+import init, { Engine as WasmEngine } from '../engine/glassformer.js'
+import { GlassformerError } from './errors.js'
+import type { Adapter, ModelFacts, Phase, Snapshot } from './types.js'
+
+/** One device with what is loaded on it. */
+export interface Engine {
+  readonly adapter: Omit<Adapter, 'fallbackReason'>
+  load(
+    config: string, generationConfig: string, weights: Uint8Array, storage: string,
+    onProgress: (phase: Phase, loaded: number, total: number) => void,
+  ): Promise<Model>
+  allocatedBytes(): number
+  dispose(): void
+}
+
+export interface Model {
+  readonly facts: ModelFacts
+  readonly eosTokenId: number
+  readonly padTokenId: number
+  sites(): string[]
+  /** Zero asks for the default of `maxTokens` and `ringCapacity`. */
+  begin(
+    sources: Uint32Array[],
+    options: { candidates: number; trace: string[]; maxTokens: number; ringCapacity: number },
+  ): Promise<Decoding>
+  dispose(): void
+}
+
+/** A batch of B sentences on its way; shapes lead with B. */
+export interface Decoding {
+  readonly encoded: { trace: Snapshot[]; paddedLength: number }
+  readonly ringCapacity: number
+  next(count: number): Promise<RawStep[]>
+  dispose(): void
+}
+
+export interface RawStep {
+  position: number
+  rows: RawRow[]
+  trace: Snapshot[]
+}
+
+/** What one sentence of the batch did in a step; `active` is false once it had finished before. */
+export interface RawRow {
+  input: number
+  token: number
+  logProbability: number
+  rest: number
+  candidates: { id: number; logProbability: number }[]
+  finish: null | 'end' | 'length'
+  active: boolean
+}
+
+/** Compiles the WebAssembly module; it is fetched once however often this is called. */
+export async function compileEngine(wasmUrl: string): Promise<void> {
+  try {
+    await init({ module_or_path: wasmUrl })
+  } catch (cause) {
+    const message = `The engine could not be loaded from ${wasmUrl}: ${String(cause)}. Give its address in \`wasmUrl\`.`
+    throw new GlassformerError('download', message, { cause })
+  }
+}
+
+/** The engine on the device asked for; `auto` takes the CPU where there is no WebGPU, and says why. */
+export async function openEngine(device: 'auto' | 'gpu' | 'cpu'): Promise<{ engine: Engine; adapter: Adapter }> {
+  const create = async (name: string, fallbackReason: string | null) => {
+    const engine = (await WasmEngine.create(name)) as unknown as Engine
+    return { engine, adapter: { ...engine.adapter, fallbackReason } }
+  }
+  if (device !== 'auto') return create(device, null)
+  try {
+    return await create('gpu', null)
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== 'no-webgpu') throw error
+    return create('cpu', (error as Error).message)
+  }
+}

@@ -1,0 +1,61 @@
+// `./build.sh translate` as a user calls it, in Chrome and natively.
+
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { test } from 'node:test'
+import { ROOT, SENTENCE, TRANSLATION } from './support/project.mjs'
+
+const run = (args, input = '') => {
+  const { status, stdout, stderr } = spawnSync('./build.sh', ['translate', ...args], { cwd: ROOT, input, encoding: 'utf8' })
+  return { status, stdout, stderr }
+}
+const INPUT = `${SENTENCE}\n\n谢谢\n他昨天去了北京，今天又回来了。\n`
+
+for (const device of [[], ['--native']]) {
+  const where = device.length > 0 ? 'natively' : 'in Chrome'
+
+  test(`${where}, --plain prints the translation and nothing else`, () => {
+    const { status, stdout, stderr } = run([...device, '--plain', SENTENCE])
+    assert.equal(status, 0, stderr)
+    assert.equal(stdout, `${TRANSLATION}\n`)
+  })
+
+  test(`${where}, the table has a row a token and ends with the translation`, () => {
+    const { status, stdout, stderr } = run([...device, SENTENCE])
+    assert.equal(status, 0, stderr)
+    const lines = stdout.trimEnd().split('\n')
+    assert.match(lines[0], /^step {2,}token {2,}probability {2,}attends/)
+    assert.equal(lines.at(-1), `→ ${TRANSLATION}`)
+    for (const [index, line] of lines.slice(1, -1).entries()) {
+      const [step, , probability, attends] = line.split(/ {2,}/)
+      assert.equal(Number(step), index + 1)
+      assert.ok(Number(probability) > 0 && Number(probability) <= 1, line)
+      assert.ok(attends.trim(), line)
+    }
+  })
+
+  test(`${where}, bad usage ends with 2 and an error with 1`, () => {
+    assert.equal(run([...device, '--bogus', SENTENCE]).status, 2)
+    assert.equal(run(device).status, 2)
+    const empty = run([...device, ' '])
+    assert.equal(empty.status, 1)
+    assert.equal(empty.stdout, '')
+    assert.match(empty.stderr, /text/)
+  })
+}
+
+test('both give the same lines for sentences from standard input, blank ones included', () => {
+  const chrome = run(['--plain', '-'], INPUT)
+  const native = run(['--native', '--plain', '-'], INPUT)
+  assert.equal(chrome.status, 0, chrome.stderr)
+  assert.equal(native.stdout, chrome.stdout)
+  const lines = chrome.stdout.split('\n')
+  assert.deepEqual([lines[0], lines[1], lines.length], [TRANSLATION, '', 5])
+})
+
+test('both give the same table', () => {
+  const [chrome, native] = [run([SENTENCE]), run(['--native', SENTENCE])]
+  const columns = ({ stdout }) => stdout.trimEnd().split('\n').slice(1, -1).map((line) => line.split(/ {2,}/))
+  const same = ([step, token, , attends]) => [step, token, attends.trim()]
+  assert.deepEqual(columns(native).map(same), columns(chrome).map(same))
+})
