@@ -1,0 +1,6 @@
+// Mounts the page.
+import { mount } from 'svelte'
+import App from './App.svelte'
+import './page.css'
+
+mount(App, { target: document.getElementById('page')! })

@@ -1,0 +1,252 @@
+// Every word the page says, in Chinese and in English: the one table.
+
+export type Language = 'zh' | 'en'
+
+const table = {
+  // Header
+  tagline: { zh: '看得透的 Transformer', en: 'A Transformer you can see through' },
+  translate: { zh: '翻译', en: 'Translate' },
+  otherLanguage: { zh: 'EN', en: '中文' },
+  switchLanguage: { zh: 'Switch to English', en: '切换到中文' },
+  switchTheme: { zh: '切换明暗', en: 'Switch between light and dark' },
+  adapter: { zh: '计算设备', en: 'Computed by' },
+  noAdapter: { zh: '尚未载入', en: 'not loaded yet' },
+  software: { zh: '软件模拟', en: 'software' },
+  fallback: {
+    zh: (why: string) => `没有用 WebGPU，改由 CPU 执行器计算。原因：${why}`,
+    en: (why: string) => `WebGPU is not used; the CPU executor computes instead. Reason: ${why}`,
+  },
+
+  // Source
+  source: { zh: '原文', en: 'Source' },
+  sourceHint: { zh: '输入中文，按 Enter 翻译', en: 'Type Chinese, press Enter' },
+  run: { zh: '翻译', en: 'Translate' },
+  presets: { zh: '例句', en: 'Examples' },
+  words: { zh: '逐词', en: 'Word by word' },
+  sourceTokens: { zh: '原文词元', en: 'Source tokens' },
+  target: { zh: '译文', en: 'Translation' },
+  targetWaiting: { zh: '译文会一个词元一个词元地出现', en: 'The translation appears here, token by token' },
+  cut: {
+    zh: (text: string) => `原文超出模型能容纳的位置，末尾这一段没有翻译：${text}`,
+    en: (text: string) => `The source is longer than the model’s positions; this end was not translated: ${text}`,
+  },
+
+  // Timeline
+  time: { zh: '时间', en: 'Time' },
+  play: { zh: '播放', en: 'Play' },
+  pause: { zh: '暂停', en: 'Pause' },
+  back: { zh: '后退一步', en: 'Step back' },
+  forward: { zh: '前进一步', en: 'Step forward' },
+  first: { zh: '回到编码', en: 'Back to encode' },
+  last: { zh: '直到末尾', en: 'On to the end' },
+  encode: { zh: '编码', en: 'encode' },
+  step: { zh: (n: number) => `第 ${n} 步`, en: (n: number) => `step ${n}` },
+  keys: { zh: '←/→ 单步 · 空格 播放 · Home/End', en: '←/→ step · Space play · Home/End' },
+  computing: { zh: '正在计算…', en: 'computing…' },
+  live: { zh: '刚刚算出', en: 'just computed' },
+  replay: { zh: '回看：取自保存的步骤，没有重新计算', en: 'replay: kept from before, nothing is computed' },
+  finishedEnd: { zh: '译完：模型给出了句末词元', en: 'done: the model ended the sentence' },
+  finishedLength: {
+    zh: (n: number) => `停在 ${n} 个词元的上限`,
+    en: (n: number) => `stopped at the limit of ${n} tokens`,
+  },
+
+  // Panels
+  panels: { zh: '图', en: 'Charts' },
+  cross: { zh: '交叉注意力', en: 'Cross-attention' },
+  encoder: { zh: '编码器自注意力', en: 'Encoder self-attention' },
+  decoder: { zh: '掩码自注意力', en: 'Masked self-attention' },
+  ring: { zh: '键值缓存', en: 'K-V cache' },
+  crossAbout: {
+    zh: '解码器的每个新词元去看原文的每个词元。',
+    en: 'Each new token of the decoder looks at every token of the source.',
+  },
+  encoderAbout: {
+    zh: '原文的词元互相看，只算一次。填充的列被填充掩码挡住。',
+    en: 'The source tokens look at each other, once. The padding mask closes the columns of padding.',
+  },
+  decoderAbout: {
+    zh: '译文的每个位置只能看自己和前面的位置：后面的被因果掩码挡住。',
+    en: 'Each target position looks at itself and at those before it: the causal mask closes what comes later.',
+  },
+  ringAbout: {
+    zh: '已算过的键和值存在环形缓冲里：每步写一个槽位，读所有已写的槽位。',
+    en: 'Keys and values once computed stay in a ring buffer: each step writes one slot and reads all that are written.',
+  },
+  layer: { zh: '层', en: 'layer' },
+  head: { zh: '头', en: 'head' },
+  mean: { zh: '均值', en: 'mean' },
+  meanOfHeads: { zh: '各头均值', en: 'mean of heads' },
+  heads: { zh: '选择层和头', en: 'Choose a layer and a head' },
+  queryAxis: { zh: '查询：谁在看', en: 'query: who looks' },
+  keyAxis: { zh: '键：谁被看', en: 'key: who is looked at' },
+  weightScale: { zh: '权重', en: 'weight' },
+  valueScale: { zh: '数值', en: 'value' },
+  causal: { zh: '因果掩码', en: 'causal mask' },
+  padding: { zh: '填充掩码', en: 'padding mask' },
+  overwritten: { zh: '已被覆盖', en: 'overwritten' },
+  notYet: {
+    zh: '编码时还没有译文词元。前进一步，这里就有第一行。',
+    en: 'While encoding there is no target token yet. Step forward and the first row appears.',
+  },
+  captionCross: {
+    zh: (token: string, key: string, weight: string, place: string) =>
+      `新词元「${token}」看得最多的是「${key}」：${weight}（${place}）。`,
+    en: (token: string, key: string, weight: string, place: string) =>
+      `The new token “${token}” looks most at “${key}”: ${weight} (${place}).`,
+  },
+  captionEncoder: {
+    zh: (query: string, key: string, weight: string, place: string) =>
+      `最强的一格：「${query}」看「${key}」：${weight}（${place}）。`,
+    en: (query: string, key: string, weight: string, place: string) =>
+      `The strongest cell: “${query}” looks at “${key}”: ${weight} (${place}).`,
+  },
+  captionDecoder: {
+    zh: (position: number, token: string, key: string, weight: string, place: string) =>
+      `位置 ${position}（输入「${token}」）看得最多的是「${key}」：${weight}（${place}）。`,
+    en: (position: number, token: string, key: string, weight: string, place: string) =>
+      `Position ${position} (input “${token}”) looks most at “${key}”: ${weight} (${place}).`,
+  },
+  captionRing: {
+    zh: (step: number, position: number, slot: number, read: number, free: number) =>
+      `第 ${step} 步把位置 ${position} 的键和值写进槽位 ${slot}，读 ${read} 个槽位，还空 ${free} 个。`,
+    en: (step: number, position: number, slot: number, read: number, free: number) =>
+      `Step ${step} writes the key and value of position ${position} to slot ${slot}, reads ${read}, leaves ${free} free.`,
+  },
+  routing: { zh: '注意力是路由权重，不是解释。', en: 'Attention is a routing weight, not an explanation.' },
+
+  // One cell
+  cell: { zh: '这一格', en: 'This cell' },
+  cellHint: { zh: '指向、聚焦或轻触任意一格', en: 'Point at, focus or tap any cell' },
+  readFrom: { zh: '读自', en: 'read from' },
+  cellCausal: {
+    zh: '未来的位置：因果掩码禁止看，没有这个权重。',
+    en: 'A later position: the causal mask forbids it; there is no such weight.',
+  },
+  cellPadding: {
+    zh: '填充：不是原文，填充掩码禁止看，权重为 0。',
+    en: 'Padding: no part of the source; the padding mask forbids it, the weight is 0.',
+  },
+  cellOverwritten: {
+    zh: '这个位置的槽位已被后来的位置覆盖。',
+    en: 'The slot of this position has been overwritten by a later one.',
+  },
+  meanFormula: { zh: '均值 = (1/H) Σ 各头权重', en: 'mean = (1/H) Σ weight of each head' },
+
+  // Candidates
+  next: { zh: '下一个词元', en: 'Next token' },
+  candidate: { zh: '候选', en: 'candidate' },
+  probability: { zh: '概率', en: 'probability' },
+  rest: { zh: (n: string) => `其余 ${n} 个`, en: (n: string) => `${n} others` },
+  encodeAbout: {
+    zh: '编码器把整句原文读一遍，还不产生词元。它的结果供后面每一步查看。',
+    en: 'The encoder reads the whole source once and makes no token yet. Every later step looks at what it made.',
+  },
+  captionNext: {
+    zh: (token: string, probability: string) => `贪心解码选概率最高的「${token}」：${probability}。`,
+    en: (token: string, probability: string) => `Greedy decoding takes the most probable, “${token}”: ${probability}.`,
+  },
+
+  // Ring
+  slot: { zh: '槽位', en: 'slot' },
+  position: { zh: '位置', en: 'position' },
+  token: { zh: '词元', en: 'token' },
+  state: { zh: '状态', en: 'state' },
+  written: { zh: '本步写入', en: 'written now' },
+  read: { zh: '读取', en: 'read' },
+  free: { zh: '空闲', en: 'free' },
+  query: { zh: '查询', en: 'query' },
+  key: { zh: '键', en: 'key' },
+  value: { zh: '值', en: 'value' },
+  capacity: { zh: (n: number) => `C = ${n} 个槽位`, en: (n: number) => `C = ${n} slots` },
+  slotFormula: { zh: '槽位 = 位置 & (C − 1)', en: 'slot = position & (C − 1)' },
+
+  // Tables
+  table: { zh: '表格', en: 'Table' },
+  copy: { zh: '复制', en: 'Copy' },
+  copied: { zh: '已复制', en: 'Copied' },
+
+  // Special tokens
+  tokenEnd: { zh: '句末', en: 'end of sentence' },
+  tokenPadding: { zh: '填充，也是解码的起点', en: 'padding, also the start of decoding' },
+  tokenUnknown: { zh: '未知', en: 'unknown' },
+  tokenSpecial: { zh: '特殊词元', en: 'special token' },
+
+  // Loading
+  loadTitle: { zh: '一个真正的翻译模型，在你的设备上一步一步运行', en: 'A real translator, running step by step on your own device' },
+  loadEncode: {
+    zh: '编码：编码器把整句中文读一遍，每个词元互相看。',
+    en: 'Encode: the encoder reads the whole Chinese sentence once; its tokens look at each other.',
+  },
+  loadDecode: {
+    zh: '解码：每一步算出整个词表的概率，选出一个英文词元，写进键值缓存。',
+    en: 'Decode: each step gives every word piece a probability, picks one and writes to the K-V cache.',
+  },
+  loadSee: {
+    zh: '看见：每一步的候选、注意力和缓存都能前后翻看，数字都读自计算它们的内存。',
+    en: 'See: walk back and forth through candidates, attention and cache; every number is read from the memory that computed it.',
+  },
+  loading: { zh: '正在载入模型', en: 'Loading the model' },
+  cancel: { zh: '取消', en: 'Cancel' },
+  cancelled: { zh: '已取消载入。输入的文字都还在。', en: 'Loading was cancelled. What you typed is kept.' },
+  load: { zh: '载入模型', en: 'Load the model' },
+  retry: { zh: '再试一次', en: 'Try again' },
+  phases: {
+    zh: { download: '下载', verify: '核对', upload: '装入显存', compile: '编译内核', ready: '就绪' },
+    en: { download: 'Download', verify: 'Verify', upload: 'Upload', compile: 'Compile', ready: 'Ready' },
+  },
+  ofTotal: { zh: (a: string, b: string) => `${a} / ${b}`, en: (a: string, b: string) => `${a} of ${b}` },
+
+  // Errors: what went wrong, what to do
+  errors: {
+    zh: {
+      'no-webgpu': ['没有可用的 WebGPU。', '换用新版 Chrome、Edge 或 Safari，或者在设置里打开硬件加速。'],
+      'device-lost': ['显卡设备中断了。', '点“再试一次”，重新载入模型。'],
+      memory: ['内存不够。', '关掉别的标签页，或者用短一些的句子，然后再试。'],
+      download: ['模型文件没有下载完整。', '检查网络，然后再试一次。'],
+      weights: ['模型权重文件有问题。', '文件可能损坏：清除缓存后再试一次。'],
+      config: ['模型配置不受支持。', '请换用 MarianMT 结构的模型。'],
+      tokenizer: ['词表文件有问题。', '文件可能损坏：清除缓存后再试一次。'],
+      input: ['这段文字不能翻译。', '请输入一句中文，再按 Enter。'],
+      trace: ['请求了不存在的张量。', '刷新页面；若再出现，请报告。'],
+      disposed: ['模型已经卸下。', '点“再试一次”，重新载入模型。'],
+      internal: ['引擎内部出错。', '点“再试一次”；若再出现，请报告。'],
+    },
+    en: {
+      'no-webgpu': ['WebGPU is not available.', 'Use a recent Chrome, Edge or Safari, or turn on hardware acceleration.'],
+      'device-lost': ['The GPU device was lost.', 'Press “Try again” to load the model anew.'],
+      memory: ['There is not enough memory.', 'Close other tabs or use a shorter sentence, then try again.'],
+      download: ['The model’s files did not arrive in full.', 'Check the connection, then try again.'],
+      weights: ['The file of weights is not sound.', 'It may be damaged: clear the cache and try again.'],
+      config: ['The model’s configuration is not supported.', 'Use a model of the MarianMT kind.'],
+      tokenizer: ['The tokenizer file is not sound.', 'It may be damaged: clear the cache and try again.'],
+      input: ['This text cannot be translated.', 'Type a Chinese sentence and press Enter.'],
+      trace: ['A tensor was asked for that does not exist.', 'Reload the page; if it comes again, please report it.'],
+      disposed: ['The model has been unloaded.', 'Press “Try again” to load the model anew.'],
+      internal: ['The engine failed.', 'Press “Try again”; if it comes again, please report it.'],
+    },
+  },
+
+  // Footer
+  footer: {
+    zh: '例句选自 hsk-sentences-audio 1.0.0（CC BY-SA 4.0），释义按句意缩短；第一句是我们写的。',
+    en: 'Examples from hsk-sentences-audio 1.0.0 (CC BY-SA 4.0), glosses cut to the sense used; the first is our own.',
+  },
+  facts: {
+    zh: (parameters: string, layers: string, heads: number, vocabulary: string) =>
+      `${parameters} 参数 · ${layers} 层 · ${heads} 头 · 词表 ${vocabulary}`,
+    en: (parameters: string, layers: string, heads: number, vocabulary: string) =>
+      `${parameters} parameters · ${layers} layers · ${heads} heads · vocabulary ${vocabulary}`,
+  },
+}
+
+type Table = typeof table
+/** The words of one language. */
+export type Words = { [Key in keyof Table]: Table[Key]['zh'] }
+
+function pick(language: Language): Words {
+  const entries = Object.entries(table).map(([key, row]) => [key, row[language]])
+  return Object.fromEntries(entries) as Words
+}
+
+export const words: Record<Language, Words> = { zh: pick('zh'), en: pick('en') }

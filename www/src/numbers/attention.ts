@@ -1,0 +1,150 @@
+// Attention maps, query × key, put together from the traced tensors of the steps: nothing is computed but a mean.
+import type { DecodeStep, EncodeStep, Snapshot, Token } from 'glassformer'
+import type { Head } from '../state/view.svelte'
+
+/** Why a cell holds a weight or none. */
+export type Kind = 'weight' | 'padding' | 'causal' | 'overwritten'
+
+export interface Label {
+  /** Null for a padding column, which stands for no token of the text. */
+  token: Token | null
+  position: number
+}
+
+export interface AttentionMap {
+  /** The tensors' common name, e.g. `decoder.2.cross_attention`. */
+  name: string
+  axes: string
+  shape: readonly number[]
+  head: Head
+  rows: readonly Label[]
+  columns: readonly Label[]
+  /** `[rows, columns]`, 0 where a mask forbids. */
+  weights: Float32Array
+  /** Null for the mean of heads, whose weights come from no one row of scores. */
+  scores: Float32Array | null
+  kind(row: number, column: number): Kind
+}
+
+export function snapshot(trace: readonly Snapshot[], site: string): Snapshot {
+  const found = trace.find((entry) => entry.site === site)
+  if (!found) throw new Error(`The step holds no ${site}`)
+  return found
+}
+
+/** Row `row` of a `[H, R, K]` tensor for one head, or the mean over H. */
+function rowOf({ shape, data }: Snapshot, head: Head, row: number): Float32Array {
+  const [heads = 0, rows = 0, width = 0] = shape
+  const start = (h: number) => (h * rows + row) * width
+  if (head !== 'mean') return data.subarray(start(head), start(head) + width)
+  const mean = new Float32Array(width)
+  for (let h = 0; h < heads; h++) {
+    const from = start(h)
+    for (let k = 0; k < width; k++) mean[k]! += data[from + k]! / heads
+  }
+  return mean
+}
+
+const labels = (tokens: readonly Token[], length: number): Label[] =>
+  Array.from({ length }, (_, position) => ({ token: tokens[position] ?? null, position }))
+
+const pair = (trace: readonly Snapshot[], name: string) => ({
+  weights: snapshot(trace, `${name}.weights`),
+  scores: snapshot(trace, `${name}.scores`),
+})
+
+/** Source × source: one pass, columns beyond the source are padding. */
+export function encoderMap(encode: EncodeStep, layer: number, head: Head): AttentionMap {
+  const name = `encoder.${layer}.self_attention`
+  const { weights, scores } = pair(encode.trace, name)
+  const length = encode.source.length
+  const width = weights.shape[2]!
+  const map = {
+    name, axes: '[H, S, S]', shape: weights.shape, head,
+    rows: labels(encode.source, length),
+    columns: labels(encode.source, width),
+    weights: new Float32Array(length * width),
+    scores: head === 'mean' ? null : new Float32Array(length * width),
+    kind: (_row: number, column: number): Kind => (column < length ? 'weight' : 'padding'),
+  }
+  for (let row = 0; row < length; row++) {
+    map.weights.set(rowOf(weights, head, row), row * width)
+    map.scores?.set(rowOf(scores, head, row), row * width)
+  }
+  return map
+}
+
+/** Target × source: a row a step, named by the token that the step made. */
+export function crossMap(
+  encode: EncodeStep, steps: readonly DecodeStep[], layer: number, head: Head,
+): AttentionMap {
+  const name = `decoder.${layer}.cross_attention`
+  const length = encode.source.length
+  const first = steps[0] ? snapshot(steps[0].trace, `${name}.weights`) : null
+  const width = first?.shape[2] ?? length
+  const map = {
+    name, axes: '[H, T, S]', shape: first?.shape ?? [], head,
+    rows: steps.map(({ token, position }) => ({ token, position })),
+    columns: labels(encode.source, width),
+    weights: new Float32Array(steps.length * width),
+    scores: head === 'mean' ? null : new Float32Array(steps.length * width),
+    kind: (_row: number, column: number): Kind => (column < length ? 'weight' : 'padding'),
+  }
+  for (const [row, step] of steps.entries()) {
+    const { weights, scores } = pair(step.trace, name)
+    map.weights.set(rowOf(weights, head, 0), row * width)
+    map.scores?.set(rowOf(scores, head, 0), row * width)
+  }
+  return map
+}
+
+/** Target × target: a row a step, its slots put back into the order of their positions. */
+export function decoderMap(steps: readonly DecodeStep[], layer: number, head: Head): AttentionMap {
+  const name = `decoder.${layer}.self_attention`
+  const size = steps.length
+  const kinds: Kind[] = Array.from({ length: size * size }, (_, cell) =>
+    cell % size > Math.floor(cell / size) ? 'causal' : 'overwritten')
+  const map = {
+    name, axes: '[H, T, C]', shape: [] as readonly number[], head,
+    rows: steps.map(({ input, position }) => ({ token: input, position })),
+    columns: steps.map(({ input, position }) => ({ token: input, position })),
+    weights: new Float32Array(size * size),
+    scores: head === 'mean' ? null : new Float32Array(size * size),
+    kind: (row: number, column: number): Kind => kinds[row * size + column]!,
+  }
+  for (const [row, step] of steps.entries()) {
+    const { weights, scores } = pair(step.trace, name)
+    map.shape = weights.shape
+    const weightOf = rowOf(weights, head, 0)
+    const scoreOf = rowOf(scores, head, 0)
+    for (const [slot, position] of step.ring.positions.entries()) {
+      if (position < 0 || position > row) continue
+      const cell = row * size + position
+      kinds[cell] = 'weight'
+      map.weights[cell] = weightOf[slot]!
+      if (map.scores) map.scores[cell] = scoreOf[slot]!
+    }
+  }
+  return map
+}
+
+/** The column that a row looks at most. */
+export function strongest(map: AttentionMap, row: number): number {
+  const width = map.columns.length
+  let best = 0
+  for (let column = 1; column < width; column++) {
+    if (map.weights[row * width + column]! > map.weights[row * width + best]!) best = column
+  }
+  return best
+}
+
+/** The greatest score of a row and Σ exp(score − greatest): the operands of its softmax. */
+export function softmaxOperands(map: AttentionMap, row: number): { max: number; sum: number } {
+  const width = map.columns.length
+  const scores: number[] = []
+  for (let column = 0; column < width; column++) {
+    if (map.kind(row, column) === 'weight') scores.push(map.scores![row * width + column]!)
+  }
+  const max = Math.max(...scores)
+  return { max, sum: scores.reduce((sum, score) => sum + Math.exp(score - max), 0) }
+}
