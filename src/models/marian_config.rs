@@ -1,6 +1,6 @@
 //! What `config.json` and `generation_config.json` say of a MarianMT model.
 
-use super::activation::Activation;
+use crate::ops::activation::Activation;
 use super::fields::Fields;
 use super::generation::Generation;
 use crate::error::{Error, Result};

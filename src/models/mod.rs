@@ -1,6 +1,5 @@
 //! Model families: one file each, to be read from the top down, and what their configurations say.
 
-pub mod activation;
 pub mod fields;
 pub mod generation;
 pub mod marian_config;

@@ -43,6 +43,18 @@ impl Storage {
             Storage::Int8 => 4,
         }
     }
+
+    /// Value `j` of a word, before the scale of its row.
+    pub fn value(self, word: u32, j: usize) -> f32 {
+        match self {
+            Storage::F32 => f32::from_bits(word),
+            Storage::F16 => f16::from_bits((word >> (16 * j)) as u16).to_f32(),
+            Storage::Int8 => match (j, word.to_le_bytes()[j]) {
+                (3, byte) => f32::from(byte as i8),
+                (_, byte) => (i32::from(byte) - BIAS) as f32,
+            },
+        }
+    }
 }
 
 /// Columns that a row is padded to a multiple of, so that a kernel reads whole `vec4<u32>`.
@@ -111,7 +123,7 @@ impl Packed {
         let per_word = self.storage.values_per_word();
         for (word, values) in words.iter().zip(values.chunks_mut(per_word)) {
             for (j, value) in values.iter_mut().enumerate() {
-                *value = self.scales[row] * unpack_value(self.storage, *word, j);
+                *value = self.scales[row] * self.storage.value(*word, j);
             }
         }
     }
@@ -146,14 +158,3 @@ fn pack_int8(values: &[f32; 4], scale: f32) -> u32 {
     ])
 }
 
-/// Value `j` of a word, before its scale.
-fn unpack_value(storage: Storage, word: u32, j: usize) -> f32 {
-    match storage {
-        Storage::F32 => f32::from_bits(word),
-        Storage::F16 => f16::from_bits((word >> (16 * j)) as u16).to_f32(),
-        Storage::Int8 => match (j, word.to_le_bytes()[j]) {
-            (3, byte) => f32::from(byte as i8),
-            (_, byte) => (i32::from(byte) - BIAS) as f32,
-        },
-    }
-}

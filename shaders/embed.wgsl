@@ -1,0 +1,48 @@
+// Token embedding, scaled, plus position: y[t] = scale · table[token[t]] + positions[position[t]].
+
+override WORKGROUP: u32;
+override K: u32;               // width of an embedding, a multiple of 4
+override STEP: bool = false;   // tokens and position come from StepState
+override TRACE: bool = false;  // store both terms
+
+struct Sizes { T: u32, S: u32, scale: f32 }
+
+@group(0) @binding(0) var<uniform>             sizes: Sizes;
+@group(0) @binding(1) var<storage, read>       tokens: array<u32>;           // [T], or StepState
+@group(0) @binding(2) var<storage, read>       weight: array<vec4<u32>>;     // [V, K] packed
+@group(0) @binding(3) var<storage, read>       rows: array<vec2<f32>>;       // [V] scale, bias
+@group(0) @binding(4) var<storage, read>       positions: array<vec4<f32>>;  // [P, K]
+@group(0) @binding(5) var<storage, read_write> y: array<vec4<f32>>;          // [T, K]
+@group(0) @binding(6) var<storage, read_write> embedding: array<vec4<f32>>;  // [T, K]
+@group(0) @binding(7) var<storage, read_write> position: array<vec4<f32>>;   // [T, K]
+
+override K4: u32 = K / 4u;
+override BLOCKS: u32 = (K + 15u) / 16u;
+
+@compute @workgroup_size(WORKGROUP)
+fn embed(
+    @builtin(global_invocation_id) id: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+) {
+    for (var at = id.x; at < sizes.T * K4; at += groups.x * WORKGROUP) {
+        let t = at / K4;
+        let column4 = at % K4;
+        // Of S positions in a row of tokens, or the one of the step.
+        var token = 0u;
+        var p = 0u;
+        if (STEP) {
+            token = tokens[STATE_TOKENS + t];
+            p = tokens[STATE_POSITION];
+        } else {
+            token = tokens[t];
+            p = t % sizes.S;
+        }
+        let e = weight4(token, BLOCKS, column4) * rows[token].x * sizes.scale;
+        let q = positions[p * K4 + column4];
+        if (TRACE) {
+            embedding[at] = e;
+            position[at] = q;
+        }
+        y[at] = e + q;
+    }
+}

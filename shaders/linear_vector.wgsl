@@ -1,0 +1,141 @@
+// Matrix-vector product for decoding: y[n] = act(Σ_k norm(x)[k] w[n, k] + bias[n]) + residual[n].
+// LANES invocations share a row of w; each holds 64 values of x while rows go by.
+
+override WORKGROUP: u32;
+override LANES: u32;             // invocations that share a row
+override TURN: u32;              // rows that one group of lanes takes before it stores
+override K: u32;                 // width of x, a multiple of 4
+override NORM: bool = false;     // x is normalised first, and stored as `normed`
+override RESIDUAL: bool = false;
+override TRACE: bool = false;    // store what comes before activation and residual
+
+struct Sizes { N: u32, epsilon: f32 }
+
+@group(0) @binding(0) var<uniform>             sizes: Sizes;
+@group(0) @binding(1) var<storage, read>       x: array<vec4<f32>>;          // [T, K]
+@group(0) @binding(2) var<storage, read>       gain_bias: array<vec4<f32>>;  // [2, K]
+@group(0) @binding(3) var<storage, read>       weight: array<vec4<u32>>;     // [N, K] packed
+@group(0) @binding(4) var<storage, read>       rows: array<vec2<f32>>;       // [N] scale, bias
+@group(0) @binding(5) var<storage, read>       residual: array<f32>;         // [T, N]
+@group(0) @binding(6) var<storage, read_write> y: array<f32>;                // [T, N]
+@group(0) @binding(7) var<storage, read_write> normed: array<vec4<f32>>;     // [T, K]
+@group(0) @binding(8) var<storage, read_write> before: array<f32>;           // [T, N]
+
+override K4: u32 = K / 4u;
+override BLOCKS: u32 = (K + 15u) / 16u;
+override RUNS: u32 = (BLOCKS + LANES - 1u) / LANES;  // 16-column blocks a lane
+override GROUPS: u32 = WORKGROUP / LANES;
+
+struct Moments { mean: f32, deviation: f32 }
+
+// Mean and 1/√(variance + ε) of a row of x, in one pass over values shifted by the first of them.
+fn moments(token: u32, lane: u32, local: u32) -> Moments {
+    if (!NORM) { return Moments(0.0, 1.0); }
+    let shift = x[token * K4].x;
+    var total = 0.0;
+    var squares = 0.0;
+    for (var at = lane; at < K4; at += LANES) {
+        let value = x[token * K4 + at] - shift;
+        total += value.x + value.y + value.z + value.w;
+        squares += dot(value, value);
+    }
+    let mean = sum_lanes(total, local) / f32(K);
+    let variance = sum_lanes(squares, local) / f32(K) - mean * mean;
+    return Moments(mean + shift, inverseSqrt(max(variance, 0.0) + sizes.epsilon));
+}
+
+// Four values of x, normalised; zeros beyond K.
+fn load(token: u32, at: u32, m: Moments, keep: bool) -> vec4<f32> {
+    if (at >= K4) { return vec4(0.0); }
+    var value = x[token * K4 + at];
+    if (NORM) {
+        value = (value - m.mean) * m.deviation * gain_bias[at] + gain_bias[K4 + at];
+        if (keep) { normed[token * K4 + at] = value; }
+    }
+    return value;
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn linear_vector(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let lane = local % LANES;
+    let token = group.y;
+    let m = moments(token, lane, local);
+    let keep = group.x == 0u && local < LANES;
+    for (var run = 0u; run < RUNS; run += 4u) {
+        // The four 16-column blocks of this lane, and the same as columns of four.
+        let b0 = run * LANES + lane;
+        let b1 = b0 + LANES;
+        let b2 = b1 + LANES;
+        let b3 = b2 + LANES;
+        var a00 = vec4(0.0); var a01 = vec4(0.0); var a02 = vec4(0.0); var a03 = vec4(0.0);
+        var a10 = vec4(0.0); var a11 = vec4(0.0); var a12 = vec4(0.0); var a13 = vec4(0.0);
+        var a20 = vec4(0.0); var a21 = vec4(0.0); var a22 = vec4(0.0); var a23 = vec4(0.0);
+        var a30 = vec4(0.0); var a31 = vec4(0.0); var a32 = vec4(0.0); var a33 = vec4(0.0);
+        a00 = load(token, b0 * 4u, m, keep);
+        a01 = load(token, b0 * 4u + 1u, m, keep);
+        a02 = load(token, b0 * 4u + 2u, m, keep);
+        a03 = load(token, b0 * 4u + 3u, m, keep);
+        if (RUNS > 1u) {
+            a10 = load(token, b1 * 4u, m, keep);
+            a11 = load(token, b1 * 4u + 1u, m, keep);
+            a12 = load(token, b1 * 4u + 2u, m, keep);
+            a13 = load(token, b1 * 4u + 3u, m, keep);
+        }
+        if (RUNS > 2u) {
+            a20 = load(token, b2 * 4u, m, keep);
+            a21 = load(token, b2 * 4u + 1u, m, keep);
+            a22 = load(token, b2 * 4u + 2u, m, keep);
+            a23 = load(token, b2 * 4u + 3u, m, keep);
+        }
+        if (RUNS > 3u) {
+            a30 = load(token, b3 * 4u, m, keep);
+            a31 = load(token, b3 * 4u + 1u, m, keep);
+            a32 = load(token, b3 * 4u + 2u, m, keep);
+            a33 = load(token, b3 * 4u + 3u, m, keep);
+        }
+        var bias = bias_of(a00 + a01 + a02 + a03);
+        if (RUNS > 1u) { bias += bias_of(a10 + a11 + a12 + a13); }
+        if (RUNS > 2u) { bias += bias_of(a20 + a21 + a22 + a23); }
+        if (RUNS > 3u) { bias += bias_of(a30 + a31 + a32 + a33); }
+        let x00 = placed(a00); let x01 = placed(a01); let x02 = placed(a02); let x03 = placed(a03);
+        let x10 = placed(a10); let x11 = placed(a11); let x12 = placed(a12); let x13 = placed(a13);
+        let x20 = placed(a20); let x21 = placed(a21); let x22 = placed(a22); let x23 = placed(a23);
+        let x30 = placed(a30); let x31 = placed(a31); let x32 = placed(a32); let x33 = placed(a33);
+
+        for (var first = group.x * GROUPS * TURN; first < sizes.N; first += groups.x * GROUPS * TURN) {
+            let start = first + local / LANES * TURN;
+            var mine = 0.0;
+            for (var turn = 0u; turn < TURN; turn++) {
+                let row = min(start + turn, sizes.N - 1u) * BLOCKS;
+                var partial = bias + dot16(row + b0, x00, x01, x02, x03);
+                if (RUNS > 1u) { partial += dot16(row + b1, x10, x11, x12, x13); }
+                if (RUNS > 2u) { partial += dot16(row + b2, x20, x21, x22, x23); }
+                if (RUNS > 3u) { partial += dot16(row + b3, x30, x31, x32, x33); }
+                let total = sum_lanes(partial, local);
+                mine = select(mine, total, lane == turn);
+            }
+            let n = start + lane;
+            if (lane < TURN && n < sizes.N) { store(token * sizes.N + n, n, mine, run); }
+        }
+    }
+}
+
+// Adds a run's share of a sum; the last run finishes it.
+fn store(at: u32, n: u32, share: f32, run: u32) {
+    var total = share;
+    if (RUNS > 4u && run > 0u) { total += y[at]; }
+    if (run + 4u < RUNS) {
+        y[at] = total;
+        return;
+    }
+    let scale_bias = rows[n];
+    let value = total * scale_bias.x + scale_bias.y;
+    if (TRACE) { before[at] = value; }
+    var result = activated(value);
+    if (RESIDUAL) { result += residual[at]; }
+    y[at] = result;
+}

@@ -1,0 +1,94 @@
+//! A kernel: its name, its WGSL, its bindings and its twin on the CPU.
+
+/// What a kernel does with a binding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Access {
+    /// Only reads it.
+    Read,
+    /// Writes it, or reads and writes it.
+    Write,
+}
+
+/// A kernel's descriptor. `tests/kernels.rs` holds it against the reflected WGSL.
+pub struct Kernel {
+    /// Its name: the WGSL file, the entry point and the Rust file have it too.
+    pub name: &'static str,
+    /// The kernel's own text first (so that error lines are its own), then library files.
+    pub wgsl: &'static [&'static str],
+    /// Its storage bindings in order, from 1; binding 0 is the uniform of sizes.
+    pub bindings: &'static [(&'static str, Access)],
+    /// Its `override` constants.
+    pub constants: &'static [&'static str],
+    /// It reduces over lanes: the text of the adapter's kind of reduction is added.
+    pub reduces: bool,
+    /// The same formula in plain Rust, accumulating in f64.
+    pub twin: fn(&mut Call),
+}
+
+impl Kernel {
+    /// The complete WGSL for an adapter with or without subgroups.
+    pub fn source(&self, subgroups: bool) -> String {
+        let mut text = String::new();
+        if self.reduces && subgroups {
+            // On the first line, so that the kernel's line numbers stay what they are.
+            text.push_str("enable subgroups; ");
+        }
+        self.wgsl.iter().for_each(|part| text.push_str(part));
+        if self.reduces {
+            text.push_str(match subgroups {
+                true => include_str!("../shaders/lib/lanes_subgroup.wgsl"),
+                false => include_str!("../shaders/lib/lanes_workgroup.wgsl"),
+            });
+        }
+        text
+    }
+}
+
+impl std::fmt::Debug for Kernel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Kernel({})", self.name)
+    }
+}
+
+/// A value of an `override` constant: a number, or a switch as 0 or 1.
+pub type Constant = (&'static str, f64);
+
+/// What a twin is called with: the sizes, the constants and the words of every binding.
+pub struct Call<'a> {
+    /// The uniform's words.
+    pub sizes: &'a [u32],
+    /// The constants of this dispatch.
+    pub constants: &'a [Constant],
+    /// The words of each binding, in the order of the descriptor.
+    pub buffers: Vec<Vec<u32>>,
+}
+
+impl Call<'_> {
+    /// The sizes as the kernel's own structure.
+    pub fn sizes<T: bytemuck::AnyBitPattern>(&self) -> T {
+        bytemuck::pod_read_unaligned(bytemuck::cast_slice(&self.sizes[..size_of::<T>() / 4]))
+    }
+
+    /// The value of a constant.
+    pub fn constant(&self, name: &str) -> u32 {
+        match self.constants.iter().find(|(known, _)| *known == name) {
+            Some((_, value)) => *value as u32,
+            None => panic!("a twin asks for the constant {name}, which its dispatch does not set"),
+        }
+    }
+
+    /// Whether a switch is on.
+    pub fn on(&self, name: &str) -> bool {
+        self.constant(name) != 0
+    }
+}
+
+/// Words read as floats.
+pub fn floats(words: &[u32]) -> &[f32] {
+    bytemuck::cast_slice(words)
+}
+
+/// Words written as floats.
+pub fn floats_mut(words: &mut [u32]) -> &mut [f32] {
+    bytemuck::cast_slice_mut(words)
+}

@@ -1,0 +1,160 @@
+//! Greedy choice: merges the best tokens of all parts of each row, writes the step's results, and advances StepState.
+
+use bytemuck::{Pod, Zeroable};
+
+use crate::kernel::{Access, Call, Kernel, floats, floats_mut};
+use crate::ops::top_k::{part_words, sort};
+use crate::site::Site;
+use crate::tape::{Dispatch, Tape, Tensor};
+
+/// The descriptor.
+pub const KERNEL: Kernel = Kernel {
+    name: "choose",
+    wgsl: &[
+        include_str!("../../shaders/choose.wgsl"),
+        include_str!("../../shaders/lib/step_state.wgsl"),
+    ],
+    bindings: &[
+        ("best", Access::Read),
+        ("logits", Access::Read),
+        ("state", Access::Write),
+        ("results", Access::Write),
+        ("probabilities", Access::Write),
+    ],
+    constants: &["WORKGROUP", "LANES", "TRACE"],
+    reduces: true,
+    twin,
+};
+
+/// Word of StepState with the position of the token that goes in next.
+pub const POSITION: usize = 0;
+/// Word of StepState with the number of sentences that have not ended.
+pub const ALIVE: usize = 1;
+/// First word of StepState with the tokens that go in next, `[B]`; then `[B]` 1 where ended.
+pub const TOKENS: usize = 4;
+
+/// StepState before the first step of a batch.
+pub fn first_state(batch: u32, start_token: u32) -> Vec<u32> {
+    let mut state = vec![0, batch, 0, 0];
+    state.extend((0..batch).map(|_| start_token));
+    state.extend((0..batch).map(|_| 0));
+    state
+}
+
+/// Words that a step writes for a sentence: input token, 1 if the sentence had ended before,
+/// k ids, k log-probabilities.
+pub fn result_words(best: u32) -> u32 {
+    part_words(best)
+}
+
+/// What the choice needs besides logits.
+#[derive(Debug, Clone, Copy)]
+pub struct Choice {
+    /// k
+    pub best: u32,
+    /// The token that ends a sentence.
+    pub end: u32,
+    /// The token that follows the end.
+    pub pad: u32,
+    /// Whether `pad` may be chosen before the end.
+    pub bans_padding: bool,
+    /// StepState.
+    pub state: Tensor,
+    /// `[steps, B, 2 + 2k]`
+    pub results: Tensor,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct Sizes {
+    batch: u32,
+    vocabulary: u32,
+    parts: u32,
+    best: u32,
+    end: u32,
+    pad: u32,
+    steps: u32,
+}
+
+impl Tape {
+    /// Chooses the best token of each row of `logits` `[.., V]` and advances StepState.
+    pub fn choose(&mut self, logits: Tensor, choice: Choice) {
+        let Choice { best, end, pad, bans_padding, state, results } = choice;
+        let candidates = self.top_k(logits, best, bans_padding.then_some(pad));
+        let traced = self.wants(Site::Probabilities);
+        let probabilities = self.activation_if(traced, &[logits.rows(), logits.width()]);
+        let sizes = Sizes {
+            batch: logits.rows(),
+            vocabulary: logits.width(),
+            parts: candidates.shape()[1],
+            best,
+            end,
+            pad,
+            steps: results.shape()[0],
+        };
+        let workgroup = f64::from(self.tuning.workgroup);
+        self.dispatch(Dispatch {
+            kernel: &KERNEL,
+            constants: vec![
+                ("WORKGROUP", workgroup),
+                ("LANES", workgroup),
+                ("TRACE", f64::from(traced)),
+            ],
+            sizes: bytemuck::cast_slice(&[sizes]).to_vec(),
+            tensors: vec![candidates, logits, state, results, probabilities],
+            grid: [1, 1, 1],
+        });
+        if traced {
+            self.trace(Site::Probabilities, probabilities);
+        }
+    }
+}
+
+fn twin(call: &mut Call) {
+    let Sizes { batch, vocabulary, parts, best, end, pad, steps } = call.sizes();
+    let traced = call.on("TRACE");
+    let [candidates, logits, state, results, probabilities] = &mut call.buffers[..] else {
+        unreachable!("choose has five bindings")
+    };
+    let width = part_words(best) as usize;
+    let k = best as usize;
+    let position = state[POSITION].min(steps - 1) as usize;
+    for b in 0..batch as usize {
+        let part = |p: usize| &candidates[(b * parts as usize + p) * width..][..width];
+        let all = (0..parts as usize).map(part);
+        let most = all.clone().map(|part| f32::from_bits(part[0])).fold(f32::MIN, f32::max);
+        let sum = all.clone().map(|part| {
+            let [maximum, sum] = [part[0], part[1]].map(|word| f64::from(f32::from_bits(word)));
+            sum * (maximum - f64::from(most)).exp()
+        });
+        let log_sum = f64::from(most) + sum.sum::<f64>().ln();
+        let pairs = all.flat_map(|part| {
+            part[2..2 + k].iter().zip(&part[2 + k..]).map(|(logit, id)| (f32::from_bits(*logit), *id))
+        });
+        let mut pairs: Vec<(f32, u32)> = pairs.collect();
+        sort(&mut pairs);
+        let out = &mut results[(position * batch as usize + b) * width..][..width];
+        let ended = state[TOKENS + batch as usize + b];
+        out[0] = state[TOKENS + b];
+        out[1] = ended;
+        for (i, (logit, id)) in pairs.iter().take(k).enumerate() {
+            out[2 + i] = *id;
+            out[2 + k + i] = ((f64::from(*logit) - log_sum) as f32).to_bits();
+        }
+        if traced {
+            let row = b * vocabulary as usize;
+            for id in row..row + vocabulary as usize {
+                let probability = (f64::from(floats(logits)[id]) - log_sum).exp();
+                floats_mut(probabilities)[id] = probability as f32;
+            }
+        }
+        let first = pairs[0].1;
+        state[TOKENS + b] = if ended == 1 { pad } else { first };
+        if first == end {
+            state[TOKENS + batch as usize + b] = 1;
+        }
+    }
+    let ended: u32 = state[TOKENS + batch as usize..][..batch as usize].iter().sum();
+    state[ALIVE] = batch - ended;
+    state[POSITION] += 1;
+}

@@ -1,0 +1,54 @@
+//! Register-tiled product: `y[t, n] = act(Σ_k x[t, k] w[n, k] + bias[n]) + residual[t, n]`.
+
+use crate::kernel::{Access, Call, Kernel, floats};
+use crate::ops::groups;
+use crate::ops::linear::{self, Product, lanes};
+use crate::tape::{Dispatch, Tape};
+
+/// The descriptor.
+pub const KERNEL: Kernel = Kernel {
+    name: "linear_rows",
+    wgsl: &[
+        include_str!("../../shaders/linear_rows.wgsl"),
+        include_str!("../../shaders/lib/weight.wgsl"),
+        include_str!("../../shaders/lib/activation.wgsl"),
+    ],
+    bindings: &[
+        ("x", Access::Read),
+        ("weight", Access::Read),
+        ("rows", Access::Read),
+        ("residual", Access::Read),
+        ("y", Access::Write),
+        ("before", Access::Write),
+    ],
+    constants: &["WORKGROUP", "LANES", "K", "STORAGE", "ACTIVATION", "RESIDUAL", "TRACE"],
+    reduces: true,
+    twin,
+};
+
+/// Rows of x that a workgroup holds in registers.
+const ROWS: u32 = 4;
+
+/// Records the product; its sizes are T and N.
+pub(crate) fn record(tape: &mut Tape, product: Product) {
+    let Product { x, matrix, y, residual, before, mut constants } = product;
+    let tuning = tape.tuning;
+    let lanes = lanes(matrix.inputs, tuning.workgroup);
+    constants.extend([
+        ("WORKGROUP", f64::from(tuning.workgroup)),
+        ("LANES", f64::from(lanes)),
+    ]);
+    let across = groups(matrix.outputs, tuning.workgroup / lanes, tuning.most_workgroups);
+    tape.dispatch(Dispatch {
+        kernel: &KERNEL,
+        constants,
+        sizes: vec![x.rows(), matrix.outputs],
+        tensors: vec![x, matrix.words, matrix.rows, residual, y, before],
+        grid: [across, x.rows().div_ceil(ROWS), 1],
+    });
+}
+
+fn twin(call: &mut Call) {
+    let x = floats(&call.buffers[0]).to_vec();
+    linear::twin(call, &x, [1, 2, 3, 4, 5]);
+}

@@ -1,0 +1,38 @@
+//! One file per kernel: descriptor, op method on the tape, twin. `ALL` lists them.
+
+pub mod activation;
+pub mod attention;
+pub mod choose;
+pub mod embed;
+pub mod linear;
+pub mod linear_rows;
+pub mod linear_tiled;
+pub mod linear_vector;
+
+pub mod norm;
+pub mod top_k;
+pub mod weight;
+
+use crate::kernel::Kernel;
+
+/// Every kernel of the engine.
+pub const ALL: &[&Kernel] = &[
+    &embed::KERNEL,
+    &linear_vector::KERNEL,
+    &linear_rows::KERNEL,
+    &linear_tiled::KERNEL,
+    &norm::KERNEL,
+    &attention::KERNEL,
+    &top_k::KERNEL,
+    &choose::KERNEL,
+];
+
+/// Workgroups for `items` at `each` a workgroup, where kernels loop over what goes beyond `most`.
+fn groups(items: u32, each: u32, most: u32) -> u32 {
+    items.div_ceil(each).clamp(1, most)
+}
+
+/// The greatest power of two that is at most `limit`.
+fn power_of_two_within(limit: u32) -> u32 {
+    1 << limit.max(1).ilog2()
+}

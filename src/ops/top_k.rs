@@ -1,0 +1,82 @@
+//! The k largest logits of each part of a row, with the part's maximum and `Σ exp(logit − maximum)`.
+
+use bytemuck::{Pod, Zeroable};
+
+use crate::kernel::{Access, Call, Kernel, floats};
+use crate::tape::{Dispatch, Tape, Tensor};
+
+/// The descriptor.
+pub const KERNEL: Kernel = Kernel {
+    name: "top_k",
+    wgsl: &[include_str!("../../shaders/top_k.wgsl")],
+    bindings: &[("logits", Access::Read), ("best", Access::Write)],
+    constants: &["WORKGROUP", "LANES"],
+    reduces: true,
+    twin,
+};
+
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct Sizes {
+    vocabulary: u32,
+    best: u32,
+    suppressed: u32,
+}
+
+/// Words of a part: maximum, sum, k logits, k ids.
+pub(crate) fn part_words(best: u32) -> u32 {
+    2 + 2 * best
+}
+
+impl Tape {
+    /// `logits` `[.., V]` give `[B, P, 2 + 2k]`: for each of P parts of a row its maximum, its
+    /// `Σ exp`, and its k best logits and ids. `suppressed` is never among them.
+    pub fn top_k(&mut self, logits: Tensor, best: u32, suppressed: Option<u32>) -> Tensor {
+        let vocabulary = logits.width();
+        assert!((1..=vocabulary).contains(&best), "top_k: {best} of {vocabulary}");
+        let parts = self.tuning.choice_parts.min(vocabulary.div_ceil(best));
+        let y = self.activation(&[logits.rows(), parts, part_words(best)]);
+        let workgroup = f64::from(self.tuning.workgroup);
+        let suppressed = suppressed.unwrap_or(vocabulary);
+        self.dispatch(Dispatch {
+            kernel: &KERNEL,
+            constants: vec![("WORKGROUP", workgroup), ("LANES", workgroup)],
+            sizes: bytemuck::cast_slice(&[Sizes { vocabulary, best, suppressed }]).to_vec(),
+            tensors: vec![logits, y],
+            grid: [parts, logits.rows(), 1],
+        });
+        y
+    }
+}
+
+/// Logits and ids, the greatest first and of equal ones the lower id.
+pub(crate) fn sort(pairs: &mut [(f32, u32)]) {
+    pairs.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+}
+
+fn twin(call: &mut Call) {
+    let Sizes { vocabulary, best, suppressed } = call.sizes();
+    let (input, output) = call.buffers.split_at_mut(1);
+    let logits = floats(&input[0]);
+    let batch = logits.len() / vocabulary as usize;
+    let width = part_words(best) as usize;
+    let parts = output[0].len() / width / batch.max(1);
+    let size = (vocabulary as usize).div_ceil(parts);
+    for (index, out) in output[0].chunks_exact_mut(width).take(batch * parts).enumerate() {
+        let row = &logits[index / parts * vocabulary as usize..][..vocabulary as usize];
+        let first = (index % parts * size).min(row.len());
+        let part = &row[first..(first + size).min(row.len())];
+        let most = part.iter().copied().fold(-1e30, f32::max);
+        let sum: f64 = part.iter().map(|logit| f64::from(logit - most).exp()).sum();
+        let ids = (first as u32..).zip(part).map(|(id, logit)| (*logit, id));
+        let mut pairs: Vec<(f32, u32)> = ids.filter(|(_, id)| *id != suppressed).collect();
+        sort(&mut pairs);
+        pairs.resize(best as usize, (-1e38, vocabulary));
+        out[0] = most.to_bits();
+        out[1] = (sum as f32).to_bits();
+        for (i, (logit, id)) in pairs.into_iter().enumerate() {
+            out[2 + i] = logit.to_bits();
+            out[2 + best as usize + i] = id;
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Numbers that differ between adapters, in one table that `./build.sh bench` justifies.
+
+/// What an adapter says of itself, as far as the choice of kernels depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AdapterFacts {
+    /// The smallest subgroup that a workgroup may get; 0 where subgroups can't be used.
+    pub subgroup_size: u32,
+    /// The adapter emulates a GPU on the CPU.
+    pub software: bool,
+}
+
+/// How kernels are cut into workgroups on one adapter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tuning {
+    /// Reductions use subgroup operations; else workgroup memory and barriers.
+    pub subgroups: bool,
+    /// Invocations of a workgroup. With subgroups never more than one subgroup, so that a
+    /// reduction over the workgroup is one over the subgroup.
+    pub workgroup: u32,
+    /// Workgroups that a product is spread over at most.
+    pub most_workgroups: u32,
+    /// Rows of a product that the lanes of one row take in turn before they store.
+    pub rows_in_turn: u32,
+    /// Rows of x from which a product takes the shared-memory tile.
+    pub tiled_from: u32,
+    /// Workgroups that share the vocabulary when the best tokens are sought.
+    pub choice_parts: u32,
+    /// Decoding steps of one submission when nobody watches single steps.
+    pub steps: u32,
+}
+
+impl Tuning {
+    /// The table.
+    pub fn of(adapter: AdapterFacts) -> Tuning {
+        let lanes = adapter.subgroup_size;
+        match adapter {
+            // Cost is the number of loads and of workgroups; barriers cost most of all.
+            AdapterFacts { software: true, subgroup_size: 4.. } => Tuning {
+                subgroups: true,
+                workgroup: lanes,
+                most_workgroups: 4,
+                rows_in_turn: lanes,
+                tiled_from: u32::MAX,
+                choice_parts: 2,
+                steps: 8,
+            },
+            // A GPU: every lane busy, many workgroups, shared-memory tiles for many rows.
+            AdapterFacts { subgroup_size: 4.., .. } => Tuning {
+                subgroups: true,
+                workgroup: lanes.min(64),
+                most_workgroups: 65_535,
+                rows_in_turn: 1,
+                tiled_from: 32,
+                choice_parts: 64,
+                steps: 8,
+            },
+            // No subgroups: the same kernels over workgroup memory.
+            _ => Tuning {
+                subgroups: false,
+                workgroup: 32,
+                most_workgroups: 65_535,
+                rows_in_turn: 1,
+                tiled_from: 32,
+                choice_parts: 32,
+                steps: 8,
+            },
+        }
+    }
+
+    /// What the CPU executor records with; twins don't look at workgroups.
+    pub fn cpu() -> Tuning {
+        Tuning { steps: 1, ..Tuning::of(AdapterFacts { subgroup_size: 0, software: false }) }
+    }
+}
