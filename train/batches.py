@@ -1,0 +1,49 @@
+"""Turn pairs into padded batches of about the same number of tokens, short sentences with short ones."""
+
+import random
+
+import torch
+
+IGNORED = -100
+
+
+def encode(tokenizer, texts, longest):
+    """Ids of each text, cut to `longest` tokens with </s> kept at the end."""
+    rows = [encoding.ids for encoding in tokenizer.encode_batch(texts)]
+    return [row if len(row) <= longest else row[: longest - 1] + row[-1:] for row in rows]
+
+
+def pad(rows, filler):
+    """Rows of ids as one tensor `[B, S]`."""
+    width = max(map(len, rows))
+    return torch.tensor([row + [filler] * (width - len(row)) for row in rows])
+
+
+def plan(lengths, tokens, generator):
+    """Groups of indices of similar length whose padded target and source stay under `tokens` each."""
+    # A little noise in the key gives other companions in every epoch.
+    order = sorted(range(len(lengths)), key=lambda i: max(lengths[i]) + generator.random() * 2)
+    groups, group, widest = [], [], 0
+    for index in order:
+        widest = max(widest, *lengths[index])
+        if group and widest * (len(group) + 1) > tokens:
+            groups.append(group)
+            group, widest = [], max(lengths[index])
+        group.append(index)
+    if group:
+        groups.append(group)
+    generator.shuffle(groups)
+    return groups
+
+
+def epoch(pairs, chosen, tokenizer, tokens, longest, pad_id, seed):
+    """All batches of one epoch: (source, source mask, decoder input, labels), each `[B, S]` or `[B, T]`."""
+    sources = encode(tokenizer, [pairs[index].chinese for index in chosen], longest)
+    targets = encode(tokenizer, [pairs[index].english for index in chosen], longest)
+    lengths = [(len(source), len(target)) for source, target in zip(sources, targets)]
+    for group in plan(lengths, tokens, random.Random(seed)):
+        source = pad([sources[index] for index in group], pad_id)
+        shifted = pad([[pad_id, *targets[index][:-1]] for index in group], pad_id)
+        labels = pad([targets[index] for index in group], IGNORED)
+        # <pad> also starts every target, so the source mask is the only one taken from it.
+        yield source, (source != pad_id).long(), shifted, labels

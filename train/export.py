@@ -1,0 +1,72 @@
+"""Write a run as a model folder: python export.py RUN MODEL [--average N].
+
+Averages the last N saved weights, rounds them to f16 and writes config.json, model.safetensors,
+tokenizer.json, tokenizer_config.json and generation_config.json. A README.md in MODEL stays.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+from transformers import GenerationConfig
+
+from model import build
+
+
+def average(run, count):
+    """The mean of the last `count` saved weights, in f32."""
+    paths = sorted(run.glob("weights-*.pt"))[-count:]
+    if not paths:
+        raise SystemExit(f"no weights-*.pt in {run}: let train.py run until it has saved once")
+    total = {}
+    for path in paths:
+        for name, tensor in torch.load(path, map_location="cpu").items():
+            total[name] = total.get(name, 0) + tensor.float() / len(paths)
+    print(f"averaged {len(paths)}: {paths[0].name} to {paths[-1].name}")
+    return total
+
+
+def write(run, folder, count):
+    config = json.loads((run / "config.json").read_text())
+    tokenizer = Tokenizer.from_file(str(run / "tokenizer.json"))
+    model = build(config, tokenizer.get_vocab_size())
+    model.load_state_dict(average(run, count))
+    pad = model.config.pad_token_id
+    model.generation_config = GenerationConfig(
+        max_length=256, num_beams=1, do_sample=False, eos_token_id=0, forced_eos_token_id=0,
+        pad_token_id=pad, decoder_start_token_id=pad, bad_words_ids=[[pad]],
+    )
+    model.half().save_pretrained(folder)
+    shutil.copy(run / "tokenizer.json", folder)
+    # Without the last field both libraries would drop spaces before punctuation, each in its own way.
+    settings = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>",
+        "model_max_length": 512, "clean_up_tokenization_spaces": False,
+    }
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=2) + "\n")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--average", type=int, default=1, metavar="N", help="how many saved weights")
+    options = parser.parse_args()
+    options.model.mkdir(parents=True, exist_ok=True)
+    # Each file is written aside and renamed, so that a reader never sees half of one.
+    with tempfile.TemporaryDirectory(dir=options.model.parent) as draft:
+        write(options.run, Path(draft), options.average)
+        for path in sorted(Path(draft).iterdir()):
+            path.chmod(0o644)
+            os.replace(path, options.model / path.name)
+            print(f"{(options.model / path.name).stat().st_size:>12,}  {options.model / path.name}")
+
+
+if __name__ == "__main__":
+    main()
