@@ -1,4 +1,4 @@
-"""Turn pairs into padded batches of about the same number of tokens, short sentences with short ones."""
+"""Turn pairs into padded batches of about as many tokens each, short sentences with short ones."""
 
 import random
 
@@ -20,7 +20,7 @@ def pad(rows, filler):
 
 
 def plan(lengths, tokens, generator):
-    """Groups of indices of similar length whose padded target and source stay under `tokens` each."""
+    """Groups of indices of similar length whose padded sides stay under `tokens` each."""
     # A little noise in the key gives other companions in every epoch.
     order = sorted(range(len(lengths)), key=lambda i: max(lengths[i]) + generator.random() * 2)
     groups, group, widest = [], [], 0
@@ -37,10 +37,10 @@ def plan(lengths, tokens, generator):
 
 
 def epoch(pairs, chosen, tokenizer, tokens, longest, pad_id, seed):
-    """All batches of one epoch: (source, source mask, decoder input, labels), each `[B, S]` or `[B, T]`."""
+    """All batches of one epoch: source and its mask `[B, S]`, decoder input and labels `[B, T]`."""
     sources = encode(tokenizer, [pairs[index].chinese for index in chosen], longest)
     targets = encode(tokenizer, [pairs[index].english for index in chosen], longest)
-    lengths = [(len(source), len(target)) for source, target in zip(sources, targets)]
+    lengths = [(len(source), len(target)) for source, target in zip(sources, targets, strict=True)]
     for group in plan(lengths, tokens, random.Random(seed)):
         source = pad([sources[index] for index in group], pad_id)
         shifted = pad([[pad_id, *targets[index][:-1]] for index in group], pad_id)

@@ -3,10 +3,11 @@
 import os
 
 import torch
+from safetensors.torch import load_file
 
 
 def save(run, model, optimizers, state, keep):
-    """Write checkpoint.pt in one rename, and keep the weights alone of the last `keep` saves for averaging."""
+    """Write checkpoint.pt in one rename; of the last `keep` saves the weights stay, to average."""
     whole = {
         "model": model.state_dict(),
         "optimizers": [optimizer.state_dict() for optimizer in optimizers],
@@ -22,6 +23,18 @@ def save(run, model, optimizers, state, keep):
         old.unlink()
 
 
+def start_from(folder, model):
+    """Fill a fresh model with the weights of an exported one; the optimizers begin anew."""
+    weights = load_file(folder / "model.safetensors")
+    fresh = model.state_dict()
+    wrong = [name for name in weights if weights[name].shape != fresh[name].shape]
+    if wrong:
+        raise SystemExit(f"{folder} has another shape than the config: {wrong[0]}")
+    # Tied copies and the fixed positions are not in the file.
+    model.load_state_dict({name: tensor.float() for name, tensor in weights.items()}, strict=False)
+    model.tie_weights()
+
+
 def load(run, model, optimizers, device):
     """Fill model and optimizers from checkpoint.pt if there is one; return the progress."""
     path = run / "checkpoint.pt"
@@ -29,7 +42,7 @@ def load(run, model, optimizers, device):
         return {"step": 0, "epoch": 0, "seconds": 0.0}
     whole = torch.load(path, map_location=device)
     model.load_state_dict(whole["model"])
-    for optimizer, saved in zip(optimizers, whole["optimizers"]):
+    for optimizer, saved in zip(optimizers, whole["optimizers"], strict=True):
         optimizer.load_state_dict(saved)
     print(f"going on from step {whole['state']['step']} in {path}", flush=True)
     return whole["state"]

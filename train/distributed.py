@@ -25,13 +25,15 @@ class Workers:
         """The module whose gradients are averaged over all workers."""
         if self.count == 1:
             return module
-        return DistributedDataParallel(module, gradient_as_bucket_view=True, broadcast_buffers=False)
+        return DistributedDataParallel(
+            module, gradient_as_bucket_view=True, broadcast_buffers=False
+        )
 
     def wait(self):
         if self.count > 1:
             torch.distributed.barrier()
 
-    def agree(self, seconds):
+    def longest(self, seconds):
         """The longest of the workers' times."""
         if self.count == 1:
             return seconds
@@ -42,13 +44,13 @@ class Workers:
     def in_step(self, batches):
         """The batches, stopping for all workers as soon as one has no more."""
         for batch in batches:
-            if self.agree_more(True):
+            if self.all_have(True):
                 yield batch
             else:
                 return
-        self.agree_more(False)
+        self.all_have(False)
 
-    def agree_more(self, more):
+    def all_have(self, more):
         if self.count == 1:
             return more
         shared = torch.tensor(int(more), device=self.device)

@@ -1,4 +1,4 @@
-"""Score a model on test files: python evaluate.py MODEL FILE… [--beams N] [--out FILE] prints BLEU and chrF.
+"""Print BLEU and chrF of a model: python evaluate.py MODEL FILE… [--beams N] [--out FILE].
 
 MODEL is a folder in the Hugging Face layout; each FILE has lines of Chinese<TAB>English.
 """
@@ -27,10 +27,13 @@ def translate(model, tokenizer, texts, beams=1, batch=64, longest=128):
         source = pad([rows[index] for index in group], pad_id).to(model.device)
         with torch.inference_mode():
             made = model.generate(
-                input_ids=source, attention_mask=(source != pad_id).long(),
-                num_beams=beams, do_sample=False, max_new_tokens=longest,
+                input_ids=source,
+                attention_mask=(source != pad_id).long(),
+                num_beams=beams,
+                do_sample=False,
+                max_new_tokens=longest,
             )
-        for index, ids in zip(group, made.tolist()):
+        for index, ids in zip(group, made.tolist(), strict=True):
             results[index] = tokenizer.decode(ids, skip_special_tokens=True)
     return results
 
@@ -55,7 +58,9 @@ def load(folder):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("model", type=Path)
     parser.add_argument("files", type=Path, nargs="+")
     parser.add_argument("--beams", type=int, default=1, help="1 is greedy")
@@ -67,11 +72,16 @@ def main():
         started = time.monotonic()
         made = translate(model, tokenizer, sources, options.beams)
         seconds = round(time.monotonic() - started, 1)
-        row = {"file": path.name, "beams": options.beams, **scores(made, wanted), "seconds": seconds}
+        row = {
+            "file": path.name,
+            "beams": options.beams,
+            **scores(made, wanted),
+            "seconds": seconds,
+        }
         print(json.dumps(row), flush=True)
         if options.out:
             with options.out.open("a", encoding="utf-8") as file:
-                for row in zip(sources, wanted, made):
+                for row in zip(sources, wanted, made, strict=True):
                     file.write("\t".join(row) + "\n")
 
 

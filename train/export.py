@@ -38,25 +38,38 @@ def write(run, folder, count):
     model.load_state_dict(average(run, count))
     pad = model.config.pad_token_id
     model.generation_config = GenerationConfig(
-        max_length=256, num_beams=1, do_sample=False, eos_token_id=0, forced_eos_token_id=0,
-        pad_token_id=pad, decoder_start_token_id=pad, bad_words_ids=[[pad]],
+        max_length=256,
+        num_beams=1,
+        do_sample=False,
+        eos_token_id=0,
+        forced_eos_token_id=0,
+        pad_token_id=pad,
+        decoder_start_token_id=pad,
+        bad_words_ids=[[pad]],
     )
     model.half().save_pretrained(folder)
     shutil.copy(run / "tokenizer.json", folder)
-    # Without the last field both libraries would drop spaces before punctuation, each in its own way.
+    # Without the last field the JavaScript library would drop spaces before punctuation.
     settings = {
         "tokenizer_class": "PreTrainedTokenizerFast",
-        "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>",
-        "model_max_length": 512, "clean_up_tokenization_spaces": False,
+        "eos_token": "</s>",
+        "unk_token": "<unk>",
+        "pad_token": "<pad>",
+        "model_max_length": 512,
+        "clean_up_tokenization_spaces": False,
     }
     (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=2) + "\n")
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("run", type=Path)
     parser.add_argument("model", type=Path)
-    parser.add_argument("--average", type=int, default=1, metavar="N", help="how many saved weights")
+    parser.add_argument(
+        "--average", type=int, default=1, metavar="N", help="how many saved weights"
+    )
     options = parser.parse_args()
     options.model.mkdir(parents=True, exist_ok=True)
     # Each file is written aside and renamed, so that a reader never sees half of one.

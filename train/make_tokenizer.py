@@ -17,7 +17,7 @@ BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
 
 
 def pipeline(model):
-    """Everything around the BPE model; only parts that behave alike in Rust, Python and JavaScript."""
+    """Everything around the BPE model: only parts that Rust, Python and JavaScript run alike."""
     tokenizer = Tokenizer(model)
     tokenizer.normalizer = normalizers.Sequence(
         [
@@ -26,11 +26,13 @@ def pipeline(model):
             normalizers.Strip(),
         ]
     )
-    # Digits and end punctuation stand alone, so that numbers are copied and "apple." is "apple" + ".".
+    # Digits and punctuation stand alone: numbers are copied, and "apple." is "apple" and ".".
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Metaspace(replacement="\u2581", prepend_scheme="always"),
-            pre_tokenizers.Split(Regex('[0-9.,!?;:()"\u3001\u3002\u201c\u201d\u300a\u300b]'), "isolated"),
+            pre_tokenizers.Split(
+                Regex('[0-9.,!?;:()"\u3001\u3002\u201c\u201d\u300a\u300b]'), "isolated"
+            ),
         ]
     )
     tokenizer.decoder = decoders.Sequence(

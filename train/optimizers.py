@@ -16,18 +16,32 @@ def build_optimizers(model, config):
     others = [p for p in others if p.requires_grad]
     built = [
         torch.optim.AdamW(
-            others, lr=config["rate"], betas=(0.9, 0.98), eps=1e-9,
-            weight_decay=config["weight_decay"], fused=True,
+            others,
+            lr=config["rate"],
+            betas=(0.9, 0.98),
+            eps=1e-9,
+            weight_decay=config["weight_decay"],
+            fused=True,
         )
     ]
     if matrices:
         built.append(
             torch.optim.Muon(
-                matrices, lr=config["muon_rate"], momentum=0.95,
-                weight_decay=config["weight_decay"], adjust_lr_fn="match_rms_adamw",
+                matrices,
+                lr=config["muon_rate"],
+                momentum=0.95,
+                weight_decay=config["weight_decay"],
+                adjust_lr_fn="match_rms_adamw",
             )
         )
     for optimizer in built:
         for group in optimizer.param_groups:
             group["base_lr"] = group["lr"]
     return built
+
+
+def set_rate(optimizers, factor):
+    """Set every learning rate to a share of its full value."""
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = group["base_lr"] * factor

@@ -1,6 +1,6 @@
-"""Read a folder of TSVs (Chinese, English, optional source) into clean pairs, counting what is skipped.
+"""Read a folder of TSVs into clean pairs, counting what is skipped and why.
 
-Run alone it prints the report: python pairs.py DATA [CONFIG]
+A line is Chinese<TAB>English, perhaps <TAB>source. python pairs.py DATA [CONFIG] reports.
 """
 
 import json
@@ -45,7 +45,7 @@ def fault(chinese, english):
         return "no letters in the English"
     if HANZI.search(english):
         return "hanzi in the English"
-    # An English word takes 1.6 hanzi on average; outside these bounds the sides say different things.
+    # An English word takes 1.6 hanzi on average; beyond these bounds the sides differ in meaning.
     hanzi, words = len(HANZI.findall(chinese)), len(english.split())
     if hanzi > 5 * words + 8 or words > 2 * hanzi + 8:
         return "length ratio"
@@ -91,7 +91,7 @@ def read_folder(folder):
 
 
 def is_sentence(pair):
-    """True for a short full sentence, as opposed to a name, a menu entry or a template with holes."""
+    """True for a full sentence, as opposed to a name, a menu entry or a template with holes."""
     return (
         pair.chinese[-1] in "。！？.!?"
         and pair.english[-1] in ".!?\"'"
@@ -116,7 +116,7 @@ def select(pairs, config):
 
 
 def draw(pairs, weights, seed):
-    """Indices of one epoch: a pair of weight 2.3 appears twice, and a third time with chance 0.3."""
+    """Indices of one epoch: a pair of weight 2.3 is there twice, and thrice with chance 0.3."""
     generator = random.Random(seed)
     chosen = []
     for index, pair in enumerate(pairs):

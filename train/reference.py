@@ -1,6 +1,6 @@
 """Write what PyTorch translates, ids and all, as JSON: python reference.py MODEL OUT TEXT-OR-FILE…
 
-A FILE ending in .tsv gives its first column (FILE:20 the first 20). Other implementations are held to it.
+A FILE ending in .tsv gives its first column (FILE:20 its first 20). Engines are held to it.
 """
 
 import json
@@ -27,7 +27,9 @@ def main():
         source = tokenizer.encode(text).ids
         with torch.inference_mode():
             # One sentence at a time: no padding can touch a sum.
-            made = model.generate(input_ids=torch.tensor([source], device=model.device), num_beams=1)
+            made = model.generate(
+                input_ids=torch.tensor([source], device=model.device), num_beams=1
+            )
         target = made[0].tolist()
         translation = tokenizer.decode(target, skip_special_tokens=True)
         rows.append({"text": text, "source": source, "target": target, "translation": translation})
