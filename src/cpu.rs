@@ -20,6 +20,12 @@ pub struct Program {
     activations: RefCell<Vec<Vec<u32>>>,
 }
 
+impl Program {
+    pub(crate) fn dispatches(&self) -> usize {
+        self.recording.dispatches().count()
+    }
+}
+
 impl Cpu {
     /// A buffer of `words` zeros.
     pub fn allocate(&self, what: &str, words: u32) -> Result<Buffer> {

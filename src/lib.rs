@@ -1,8 +1,12 @@
 //! Glassformer: a Transformer you can see through.
 
 pub mod cpu;
+pub mod decode;
+pub mod device;
 pub mod error;
+pub mod gpu;
 pub mod kernel;
+pub mod layers;
 pub mod models;
 pub mod ops;
 pub mod recording;

@@ -2,7 +2,7 @@
 
 use crate::kernel::{Constant, Kernel};
 use crate::recording::Recording;
-use crate::site::{Filter, Site};
+use crate::site::{Filter, Site, Snapshot};
 use crate::tuning::Tuning;
 
 /// A buffer that outlives a tape: weights, K-V rings, the state of decoding.
@@ -98,6 +98,15 @@ pub struct Observation {
     pub shape: Vec<usize>,
 }
 
+/// What a run of a tape gave.
+#[derive(Debug, Default)]
+pub struct Output {
+    /// The words of the buffer that was asked for.
+    pub words: Vec<u32>,
+    /// What was observed, in order.
+    pub snapshots: Vec<Snapshot>,
+}
+
 /// What a tape is made of.
 #[derive(Debug, Clone)]
 pub enum Command {
@@ -164,9 +173,14 @@ impl Tape {
         width: u32,
         shape: &[u32],
     ) {
-        if !self.wants(site) {
-            return;
+        if self.wants(site) {
+            self.observe(site, tensor, (first, width), shape);
         }
+    }
+
+    /// Appends a copy of some columns of `tensor`, whoever may want it.
+    pub fn observe(&mut self, site: Site, tensor: Tensor, columns: (u32, u32), shape: &[u32]) {
+        let (_, width) = columns;
         assert_eq!(
             shape.iter().product::<u32>(),
             tensor.rows() * width,
@@ -174,7 +188,7 @@ impl Tape {
             tensor.shape(),
         );
         let shape = shape.iter().map(|size| *size as usize).collect();
-        let observation = Observation { site, tensor, columns: (first, width), shape };
+        let observation = Observation { site, tensor, columns, shape };
         match &mut self.deferred {
             Some(kept) if kept.output == tensor => kept.observations.push(observation),
             _ => self.commands.push(Command::Observe(observation)),

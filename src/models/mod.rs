@@ -2,4 +2,5 @@
 
 pub mod fields;
 pub mod generation;
+pub mod marian;
 pub mod marian_config;

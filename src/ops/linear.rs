@@ -32,6 +32,15 @@ impl Tape {
     /// `x` `[.., K]` by a matrix `[N, K]` gives `[.., N]`. One row of x takes the matrix-vector
     /// kernel, many the shared-memory tile if the adapter profits, else registers.
     pub fn linear(&mut self, x: Tensor, matrix: &Weight, epilogue: Epilogue) -> Tensor {
+        let mut shape = x.shape().to_vec();
+        *shape.last_mut().expect("x has an axis") = matrix.outputs;
+        let y = self.activation(&shape);
+        self.linear_to(y, x, matrix, epilogue);
+        y
+    }
+
+    /// The same, into a tensor that is there already.
+    pub fn linear_to(&mut self, y: Tensor, x: Tensor, matrix: &Weight, epilogue: Epilogue) {
         assert_eq!(
             x.width(),
             matrix.inputs,
@@ -39,18 +48,22 @@ impl Tape {
             x.shape(),
             matrix.inputs,
         );
-        let mut shape = x.shape().to_vec();
-        *shape.last_mut().expect("x has an axis") = matrix.outputs;
+        assert_eq!(
+            (y.rows(), y.width()),
+            (x.rows(), matrix.outputs),
+            "linear: x {:?} does not give y {:?}",
+            x.shape(),
+            y.shape(),
+        );
         let (activation, residual, site) = match epilogue {
             Epilogue::Plain => (Activation::None, Tensor::NOTHING, None),
             Epilogue::Activation(activation, site) => (activation, Tensor::NOTHING, Some(site)),
             Epilogue::Residual(residual, site) => (Activation::None, residual, Some(site)),
         };
         let has_residual = residual != Tensor::NOTHING;
-        assert!(!has_residual || residual.shape() == shape, "linear: residual {residual:?}");
+        assert!(!has_residual || residual.len() == y.len(), "linear: residual {residual:?}");
         let traced = site.is_some_and(|site| self.wants(site));
-        let y = self.activation(&shape);
-        let before = self.activation_if(traced, &shape);
+        let before = self.activation_if(traced, y.shape());
         let constants = vec![
             ("K", f64::from(matrix.inputs)),
             ("STORAGE", code(matrix.storage)),
@@ -67,7 +80,6 @@ impl Tape {
         if let Some(site) = site.filter(|_| traced) {
             self.trace(site, before);
         }
-        y
     }
 }
 

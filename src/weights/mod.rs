@@ -136,6 +136,13 @@ impl<'a> Weights<'a> {
         names.map(str::to_string).collect()
     }
 
+    /// Values in all tensors that have been read, each counted once.
+    pub fn values_read(&self) -> u64 {
+        let read = self.read.borrow();
+        let shapes = read.iter().filter_map(|name| self.file.shape(name));
+        shapes.map(|shape| shape.iter().product::<usize>() as u64).sum()
+    }
+
     fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
         let path = self.path(name);
         let values = self.file.values(&path, shape)?;

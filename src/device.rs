@@ -1,0 +1,141 @@
+//! The device that a model lives on: a GPU, or the CPU executor with the same calls.
+
+use crate::cpu::{self, Cpu};
+use crate::error::Result;
+use crate::gpu::{self, Gpu};
+use crate::recording::Recording;
+use crate::tape::{Buffer, Output};
+use crate::tuning::Tuning;
+
+/// Something that keeps buffers and runs tapes.
+pub enum Device {
+    /// The twins.
+    Cpu(Cpu),
+    /// WebGPU.
+    Gpu(Box<Gpu>),
+}
+
+/// A recording that is ready to run on its device.
+pub enum Program {
+    /// On the twins.
+    Cpu(cpu::Program),
+    /// On WebGPU.
+    Gpu(gpu::Program),
+}
+
+impl Program {
+    /// Kernels that one run dispatches.
+    pub fn dispatches(&self) -> usize {
+        match self {
+            Program::Cpu(program) => program.dispatches(),
+            Program::Gpu(program) => program.dispatches(),
+        }
+    }
+}
+
+/// A run whose results are on their way.
+pub enum Running {
+    /// Already there.
+    Done(Output),
+    /// On their way.
+    Gpu(gpu::Reading),
+}
+
+impl Device {
+    /// The CPU executor.
+    pub fn cpu() -> Device {
+        Device::Cpu(Cpu::default())
+    }
+
+    /// How tapes for this device are recorded.
+    pub fn tuning(&self) -> Tuning {
+        match self {
+            Device::Cpu(_) => Tuning::cpu(),
+            Device::Gpu(gpu) => gpu.tuning(),
+        }
+    }
+
+    /// A buffer of `words` zeros.
+    pub fn allocate(&self, what: &str, words: u32) -> Result<Buffer> {
+        match self {
+            Device::Cpu(cpu) => cpu.allocate(what, words),
+            Device::Gpu(gpu) => gpu.allocate(what, words),
+        }
+    }
+
+    /// A buffer of these words.
+    pub fn keep(&self, what: &str, words: &[u32]) -> Result<Buffer> {
+        let buffer = self.allocate(what, words.len() as u32)?;
+        self.upload(buffer, words);
+        Ok(buffer)
+    }
+
+    /// Gives a buffer back.
+    pub fn release(&self, buffer: Buffer) {
+        match self {
+            Device::Cpu(cpu) => cpu.release(buffer),
+            Device::Gpu(gpu) => gpu.release(buffer),
+        }
+    }
+
+    /// Bytes of all buffers.
+    pub fn allocated_bytes(&self) -> u64 {
+        match self {
+            Device::Cpu(cpu) => cpu.allocated_bytes(),
+            Device::Gpu(gpu) => gpu.allocated_bytes(),
+        }
+    }
+
+    /// Writes words to the start of a buffer.
+    pub fn upload(&self, buffer: Buffer, words: &[u32]) {
+        match self {
+            Device::Cpu(cpu) => cpu.upload(buffer, words),
+            Device::Gpu(gpu) => gpu.upload(buffer, words),
+        }
+    }
+
+    /// Makes a recording ready to run.
+    pub fn compile(&self, recording: Recording) -> Result<Program> {
+        Ok(match self {
+            Device::Cpu(cpu) => Program::Cpu(cpu.compile(recording)),
+            Device::Gpu(gpu) => Program::Gpu(gpu.compile(&recording)?),
+        })
+    }
+
+    /// Gives the memory of a program back.
+    pub fn discard(&self, program: &Program) {
+        if let (Device::Gpu(gpu), Program::Gpu(program)) = (self, program) {
+            gpu.discard(program);
+        }
+    }
+
+    /// Starts `times` replays of a program, after which `words` words of `results` from `first`
+    /// on are read.
+    pub fn run(
+        &self,
+        program: &Program,
+        times: u32,
+        results: Option<(Buffer, u32, u32)>,
+    ) -> Running {
+        match (self, program) {
+            (Device::Cpu(cpu), Program::Cpu(program)) => {
+                let snapshots = (0..times).flat_map(|_| cpu.run(program)).collect();
+                let words = results.map(|(buffer, first, words)| cpu.read(buffer, first, words));
+                Running::Done(Output { words: words.unwrap_or_default(), snapshots })
+            }
+            (Device::Gpu(gpu), Program::Gpu(program)) => {
+                Running::Gpu(gpu.run(program, times, results))
+            }
+            _ => panic!("a program runs on the device that compiled it"),
+        }
+    }
+
+    /// Waits for a run.
+    pub async fn finish(&self, running: Running) -> Result<Output> {
+        match (self, running) {
+            (_, Running::Done(output)) => Ok(output),
+            (Device::Gpu(gpu), Running::Gpu(reading)) => reading.finish(gpu).await,
+            _ => panic!("a run is finished on the device that started it"),
+        }
+    }
+}

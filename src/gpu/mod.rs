@@ -1,0 +1,166 @@
+//! Runs tapes on WebGPU. The only folder that knows wgpu.
+
+mod adapter;
+mod pipelines;
+mod program;
+mod readback;
+
+use std::cell::{Cell, RefCell};
+use std::sync::{Arc, Mutex};
+
+use crate::error::{Error, Result};
+use crate::tape::Buffer;
+use crate::tuning::Tuning;
+
+pub use adapter::AdapterNames;
+pub use program::Program;
+pub use readback::Reading;
+
+/// A device with its buffers and pipelines.
+pub struct Gpu {
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    tuning: Tuning,
+    names: AdapterNames,
+    limits: wgpu::Limits,
+    buffers: RefCell<Vec<Option<wgpu::Buffer>>>,
+    allocated: Cell<u64>,
+    pipelines: pipelines::Pipelines,
+    staging: readback::Staging,
+    failure: Arc<Mutex<Option<Error>>>,
+}
+
+impl Gpu {
+    /// Opens the best adapter. `names` is asked, once the device is there, what the platform
+    /// knows of the adapter beyond wgpu: on the web its names and whether subgroups were granted.
+    pub async fn open(names: impl FnOnce(&AdapterNames) -> AdapterNames) -> Result<Gpu> {
+        let opened = adapter::open().await?;
+        let names = names(&opened.names);
+        let failure = Arc::new(Mutex::new(None));
+        watch(&opened.device, &failure);
+        Ok(Gpu {
+            pipelines: pipelines::Pipelines::default(),
+            staging: readback::Staging::default(),
+            limits: opened.device.limits(),
+            device: opened.device,
+            queue: opened.queue,
+            tuning: Tuning::of(names.facts),
+            names,
+            buffers: RefCell::default(),
+            allocated: Cell::new(0),
+            failure,
+        })
+    }
+
+    /// How kernels are cut on this adapter.
+    pub fn tuning(&self) -> Tuning {
+        self.tuning
+    }
+
+    /// Takes other numbers than the table has: for tests and benchmarks that compare them.
+    pub fn retune(&mut self, tuning: Tuning) {
+        self.tuning = tuning;
+    }
+
+    /// What the adapter is called and can.
+    pub fn names(&self) -> &AdapterNames {
+        &self.names
+    }
+
+    /// A buffer of `words` zeros.
+    pub fn allocate(&self, what: &str, words: u32) -> Result<Buffer> {
+        let buffer = self.storage(what, words)?;
+        let mut buffers = self.buffers.borrow_mut();
+        buffers.push(Some(buffer));
+        Ok(Buffer(buffers.len() as u32 - 1))
+    }
+
+    /// Gives a buffer back. Dropping it would free nothing on the web.
+    pub fn release(&self, buffer: Buffer) {
+        if let Some(buffer) = self.buffers.borrow_mut()[buffer.0 as usize].take() {
+            self.destroy(&buffer);
+        }
+    }
+
+    /// Bytes of all buffers that tapes use.
+    pub fn allocated_bytes(&self) -> u64 {
+        self.allocated.get()
+    }
+
+    /// Writes words to the start of a buffer.
+    pub fn upload(&self, buffer: Buffer, words: &[u32]) {
+        self.queue.write_buffer(&self.buffer(buffer), 0, bytemuck::cast_slice(words));
+    }
+
+    /// Frees everything; the device can't be used any more.
+    pub fn close(&self) {
+        self.device.destroy();
+    }
+
+    /// What went wrong since the device was opened, if anything did.
+    pub fn check(&self) -> Result<()> {
+        match self.failure.lock() {
+            Ok(failure) => failure.clone().map_or(Ok(()), Err),
+            Err(_) => Err(Error::internal("watching the GPU device", "a poisoned lock")),
+        }
+    }
+
+    fn buffer(&self, buffer: Buffer) -> wgpu::Buffer {
+        match &self.buffers.borrow()[buffer.0 as usize] {
+            Some(buffer) => buffer.clone(),
+            None => panic!("buffer {} was released and is used", buffer.0),
+        }
+    }
+
+    fn storage(&self, what: &str, words: u32) -> Result<wgpu::Buffer> {
+        let size = 4 * u64::from(words.max(4));
+        let limits = [
+            ("maxStorageBufferBindingSize", self.limits.max_storage_buffer_binding_size),
+            ("maxBufferSize", self.limits.max_buffer_size),
+        ];
+        if let Some((name, limit)) = limits.into_iter().find(|(_, limit)| size > *limit) {
+            let limit = format!("this adapter's {name} is {limit}");
+            return Err(Error::Memory { what: what.to_string(), needed: size, limit });
+        }
+        self.allocated.set(self.allocated.get() + size);
+        Ok(self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some(what),
+            size,
+            usage: wgpu::BufferUsages::STORAGE
+                | wgpu::BufferUsages::COPY_SRC
+                | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        }))
+    }
+
+    fn destroy(&self, buffer: &wgpu::Buffer) {
+        self.allocated.set(self.allocated.get() - buffer.size());
+        buffer.destroy();
+    }
+}
+
+/// Keeps the first error that no call returned: a lost device, or a refused command.
+fn watch(device: &wgpu::Device, failure: &Arc<Mutex<Option<Error>>>) {
+    let keep = |failure: &Mutex<Option<Error>>, error: Error| {
+        if let Ok(mut failure) = failure.lock() {
+            failure.get_or_insert(error);
+        }
+    };
+    let lost = Arc::clone(failure);
+    device.set_device_lost_callback(move |reason, message| {
+        let found = format!("{reason:?}, {message}");
+        keep(&lost, Error::DeviceLost { found });
+    });
+    let refused = Arc::clone(failure);
+    device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
+        let error = match error {
+            wgpu::Error::OutOfMemory { .. } => Error::Memory {
+                what: "The model".to_string(),
+                needed: 0,
+                limit: "the GPU has no memory left".to_string(),
+            },
+            error => Error::internal("a GPU command", error.to_string()),
+        };
+        keep(&refused, error);
+    }));
+}

@@ -1,0 +1,101 @@
+//! Pipelines and bind group layouts, made once for each kernel and set of constants.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use crate::kernel::{Access, Kernel};
+use crate::ops;
+use crate::tape::Dispatch;
+
+#[derive(Default)]
+pub(super) struct Pipelines {
+    kernels: RefCell<HashMap<&'static str, KernelParts>>,
+    pipelines: RefCell<HashMap<String, wgpu::ComputePipeline>>,
+}
+
+/// What all pipelines of a kernel share.
+#[derive(Clone)]
+struct KernelParts {
+    module: wgpu::ShaderModule,
+    bindings: wgpu::BindGroupLayout,
+    layout: wgpu::PipelineLayout,
+}
+
+impl Pipelines {
+    /// The pipeline of a dispatch, and the layout of its bind group.
+    pub fn of(
+        &self,
+        device: &wgpu::Device,
+        dispatch: &Dispatch,
+        subgroups: bool,
+    ) -> (wgpu::ComputePipeline, wgpu::BindGroupLayout) {
+        let parts = self.parts(device, dispatch.kernel, subgroups);
+        let key = key(dispatch);
+        let mut pipelines = self.pipelines.borrow_mut();
+        let pipeline = pipelines.entry(key).or_insert_with_key(|key| {
+            device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+                label: Some(key),
+                layout: Some(&parts.layout),
+                module: &parts.module,
+                entry_point: Some(dispatch.kernel.name),
+                compilation_options: wgpu::PipelineCompilationOptions {
+                    constants: &dispatch.constants,
+                    ..Default::default()
+                },
+                cache: None,
+            })
+        });
+        (pipeline.clone(), parts.bindings)
+    }
+
+    fn parts(
+        &self,
+        device: &wgpu::Device,
+        kernel: &'static Kernel,
+        subgroups: bool,
+    ) -> KernelParts {
+        debug_assert!(ops::ALL.iter().any(|known| known.name == kernel.name), "{kernel:?}");
+        let mut kernels = self.kernels.borrow_mut();
+        let make = || KernelParts::new(device, kernel, subgroups);
+        kernels.entry(kernel.name).or_insert_with(make).clone()
+    }
+}
+
+impl KernelParts {
+    fn new(device: &wgpu::Device, kernel: &Kernel, subgroups: bool) -> KernelParts {
+        let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
+            label: Some(kernel.name),
+            source: wgpu::ShaderSource::Wgsl(kernel.source(subgroups).into()),
+        });
+        let uniform = entry(0, wgpu::BufferBindingType::Uniform);
+        let storage = kernel.bindings.iter().zip(1..).map(|((_, access), binding)| {
+            let read_only = *access == Access::Read;
+            entry(binding, wgpu::BufferBindingType::Storage { read_only })
+        });
+        let entries: Vec<_> = std::iter::once(uniform).chain(storage).collect();
+        let bindings = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+            label: Some(kernel.name),
+            entries: &entries,
+        });
+        let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label: Some(kernel.name),
+            bind_group_layouts: &[Some(&bindings)],
+            immediate_size: 0,
+        });
+        KernelParts { module, bindings, layout }
+    }
+}
+
+fn entry(binding: u32, ty: wgpu::BufferBindingType) -> wgpu::BindGroupLayoutEntry {
+    wgpu::BindGroupLayoutEntry {
+        binding,
+        visibility: wgpu::ShaderStages::COMPUTE,
+        ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None },
+        count: None,
+    }
+}
+
+fn key(dispatch: &Dispatch) -> String {
+    let constants = dispatch.constants.iter().map(|(name, value)| format!(" {name}={value}"));
+    std::iter::once(dispatch.kernel.name.to_string()).chain(constants).collect()
+}

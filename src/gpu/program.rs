@@ -1,0 +1,211 @@
+//! A recording on the GPU: pipelines, bind groups built once, a static arena; replayed by `run`.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use super::Gpu;
+use super::readback::Reading;
+use crate::error::Result;
+use crate::kernel::Access;
+use crate::recording::Recording;
+use crate::tape::{Buffer, Command, Dispatch, Observation, Place, Tensor};
+
+/// Uniforms start at multiples of this, which every adapter allows.
+const ALIGNMENT: u64 = 256;
+
+/// A recording that is ready to run.
+pub struct Program {
+    steps: Vec<Step>,
+    observations: Rc<Vec<Observation>>,
+    arena: Vec<wgpu::Buffer>,
+}
+
+enum Step {
+    Dispatch { pipeline: wgpu::ComputePipeline, bindings: wgpu::BindGroup, grid: [u32; 3] },
+    Observe { source: wgpu::Buffer, words: u32 },
+}
+
+impl Program {
+    pub(crate) fn dispatches(&self) -> usize {
+        self.steps.iter().filter(|step| matches!(step, Step::Dispatch { .. })).count()
+    }
+}
+
+impl Gpu {
+    /// Makes pipelines and bind groups, and places the activations.
+    pub fn compile(&self, recording: &Recording) -> Result<Program> {
+        let (slot_of, slots) = recording.place_activations();
+        let mut arena = Vec::with_capacity(slots.len() + 3);
+        for words in slots {
+            arena.push(self.storage("activations", words)?);
+        }
+        // What unused bindings are bound to: one buffer that is only read, another in pieces,
+        // since no two bindings that may be written may overlap.
+        let unread = self.storage("unused, read", 64)?;
+        let unwritten = self.storage("unused, written", 64 * 8)?;
+        let uniforms = self.uniforms(recording)?;
+        let places = Places { gpu: self, slot_of, arena: &arena, unread: &unread, unwritten: &unwritten };
+        let mut steps = Vec::with_capacity(recording.commands.len());
+        let mut offset = 0;
+        for command in &recording.commands {
+            steps.push(match command {
+                Command::Dispatch(dispatch) => {
+                    let step = places.dispatch(dispatch, &uniforms, offset);
+                    offset += ALIGNMENT;
+                    step
+                }
+                Command::Observe(Observation { tensor, .. }) => {
+                    Step::Observe { source: places.buffer(*tensor), words: tensor.len() }
+                }
+            });
+        }
+        arena.extend([unread, unwritten, uniforms]);
+        let observations = Rc::new(recording.observations().cloned().collect());
+        Ok(Program { steps, observations, arena })
+    }
+
+    /// Submits `times` replays, and copies what was observed and `words` of `results`.
+    pub fn run(
+        &self,
+        program: &Program,
+        times: u32,
+        results: Option<(Buffer, u32, u32)>,
+    ) -> Reading {
+        let observed: u32 = program.observations.iter().map(|o| o.tensor.len()).sum();
+        let read = results.map_or(0, |(_, _, words)| words);
+        let staging = self.staging.take(&self.device, observed * times + read);
+        let mut encoder = self.device.create_command_encoder(&Default::default());
+        let mut at = 0;
+        for _ in 0..times {
+            let mut steps = program.steps.iter().peekable();
+            while let Some(step) = steps.next() {
+                match step {
+                    Step::Observe { source, words } => {
+                        encoder.copy_buffer_to_buffer(source, 0, &staging, at, 4 * u64::from(*words));
+                        at += 4 * u64::from(*words);
+                    }
+                    // One pass for all dispatches up to the next copy.
+                    Step::Dispatch { .. } => {
+                        let mut pass = encoder.begin_compute_pass(&Default::default());
+                        let mut next = Some(step);
+                        while let Some(Step::Dispatch { pipeline, bindings, grid: [x, y, z] }) = next {
+                            pass.set_pipeline(pipeline);
+                            pass.set_bind_group(0, bindings, &[]);
+                            pass.dispatch_workgroups(*x, *y, *z);
+                            next = steps.next_if(|step| matches!(step, Step::Dispatch { .. }));
+                        }
+                    }
+                }
+            }
+        }
+        if let Some((buffer, first, words)) = results {
+            let [first, words] = [first, words].map(|count| 4 * u64::from(count));
+            encoder.copy_buffer_to_buffer(&self.buffer(buffer), first, &staging, at, words);
+        }
+        self.queue.submit([encoder.finish()]);
+        Reading::new(staging, Rc::clone(&program.observations), times, read)
+    }
+
+    /// Frees the buffers of a program.
+    pub fn discard(&self, program: &Program) {
+        program.arena.iter().for_each(|buffer| self.destroy(buffer));
+    }
+
+    /// One buffer with the sizes of every dispatch.
+    fn uniforms(&self, recording: &Recording) -> Result<wgpu::Buffer> {
+        let mut bytes = vec![];
+        for dispatch in recording.dispatches() {
+            let sizes: &[u8] = bytemuck::cast_slice(&dispatch.sizes);
+            assert!(sizes.len() <= ALIGNMENT as usize, "{:?}: sizes", dispatch.kernel);
+            bytes.extend_from_slice(sizes);
+            bytes.resize(bytes.len().next_multiple_of(ALIGNMENT as usize), 0);
+        }
+        let size = (bytes.len() as u64).max(ALIGNMENT);
+        let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("sizes"),
+            size,
+            usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        self.allocated.set(self.allocated.get() + size);
+        self.queue.write_buffer(&buffer, 0, &bytes);
+        Ok(buffer)
+    }
+}
+
+/// Where the tensors of one recording are.
+struct Places<'a> {
+    gpu: &'a Gpu,
+    slot_of: Vec<usize>,
+    arena: &'a [wgpu::Buffer],
+    unread: &'a wgpu::Buffer,
+    unwritten: &'a wgpu::Buffer,
+}
+
+impl Places<'_> {
+    fn buffer(&self, tensor: Tensor) -> wgpu::Buffer {
+        match tensor.place {
+            Place::Resident(buffer) => self.gpu.buffer(buffer),
+            Place::Activation(id) => self.arena[self.slot_of[id as usize]].clone(),
+            Place::Nowhere => self.unread.clone(),
+        }
+    }
+
+    fn dispatch(&self, dispatch: &Dispatch, uniforms: &wgpu::Buffer, offset: u64) -> Step {
+        let Gpu { device, pipelines, tuning, .. } = self.gpu;
+        let (pipeline, layout) = pipelines.of(device, dispatch, tuning.subgroups);
+        let buffers: Vec<_> = dispatch.tensors.iter().map(|tensor| self.buffer(*tensor)).collect();
+        let whole = |buffer| wgpu::BufferBinding { buffer, offset: 0, size: None };
+        let piece = |buffer, offset| {
+            let size = wgpu::BufferSize::new(ALIGNMENT);
+            wgpu::BufferBinding { buffer, offset, size }
+        };
+        let mut resources = vec![piece(uniforms, offset)];
+        for (index, ((_, access), buffer)) in dispatch.kernel.bindings.iter().zip(&buffers).enumerate() {
+            let nowhere = dispatch.tensors[index].place == Place::Nowhere;
+            resources.push(match (nowhere, access) {
+                (true, Access::Write) => piece(self.unwritten, ALIGNMENT * index as u64),
+                _ => whole(buffer),
+            });
+        }
+        let entries: Vec<_> = resources
+            .into_iter()
+            .zip(0..)
+            .map(|(resource, binding)| wgpu::BindGroupEntry {
+                binding,
+                resource: wgpu::BindingResource::Buffer(resource),
+            })
+            .collect();
+        let bindings = device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some(dispatch.kernel.name),
+            layout: &layout,
+            entries: &entries,
+        });
+        check_aliases(dispatch, &self.slots(dispatch));
+        Step::Dispatch { pipeline, bindings, grid: dispatch.grid }
+    }
+
+    /// A number for the buffer that each binding uses.
+    fn slots(&self, dispatch: &Dispatch) -> Vec<Option<Place>> {
+        let slot = |tensor: &Tensor| match tensor.place {
+            Place::Nowhere => None,
+            Place::Activation(id) => Some(Place::Activation(self.slot_of[id as usize] as u32)),
+            place => Some(place),
+        };
+        dispatch.tensors.iter().map(slot).collect()
+    }
+}
+
+/// WebGPU forbids a buffer that one binding writes at any other binding of the same dispatch.
+fn check_aliases(dispatch: &Dispatch, slots: &[Option<Place>]) {
+    let bindings = dispatch.kernel.bindings;
+    let same = |i: usize, j: usize| i != j && slots[i].is_some() && slots[i] == slots[j];
+    let written: HashMap<usize, &str> = (bindings.iter().enumerate())
+        .filter(|(_, (_, access))| *access == Access::Write)
+        .map(|(index, (name, _))| (index, *name))
+        .collect();
+    for (i, name) in written {
+        let clash = (0..slots.len()).find(|j| same(i, *j));
+        assert!(clash.is_none(), "{:?}: {name} shares its buffer", dispatch.kernel);
+    }
+}

@@ -1,0 +1,249 @@
+//! Layers of Transformers: their weights, and a forward pass of a few lines each.
+
+use std::cell::RefCell;
+
+use crate::device::Device;
+use crate::error::Result;
+use crate::ops::activation::Activation;
+use crate::ops::attention::{Attention, Keys};
+use crate::ops::linear::Epilogue;
+use crate::ops::weight::Weight;
+use crate::site::{Block, Part, Site, Stack};
+use crate::tape::{Buffer, Tape, Tensor};
+use crate::weights::{Matrix, Storage, Weights};
+
+/// Brings weights to the device, packed.
+pub struct Loader<'a> {
+    /// Where to.
+    pub device: &'a Device,
+    /// How matrices are stored.
+    pub storage: Storage,
+    /// Told after every piece.
+    pub loaded: &'a dyn Fn(),
+    /// All buffers made so far: the model's, to be given back with it.
+    pub buffers: RefCell<Vec<Buffer>>,
+}
+
+impl Loader<'_> {
+    fn keep(&self, what: &str, words: &[u32], shape: &[u32]) -> Result<Tensor> {
+        let buffer = self.device.keep(what, words)?;
+        self.buffers.borrow_mut().push(buffer);
+        Ok(Tensor::resident(buffer, shape))
+    }
+
+    /// A matrix with a bias for each of its rows.
+    pub fn weight(&self, what: &str, matrix: &Matrix, bias: &[f32]) -> Result<Weight> {
+        let packed = matrix.pack(self.storage);
+        let rows: Vec<u32> = (packed.scales.iter().zip(bias))
+            .flat_map(|(scale, bias)| [scale.to_bits(), bias.to_bits()])
+            .collect();
+        let outputs = packed.rows as u32;
+        let weight = Weight {
+            storage: self.storage,
+            words: self.keep(what, &packed.words, &[outputs, packed.words_per_row() as u32])?,
+            rows: self.keep(what, &rows, &[outputs, 2])?,
+            outputs,
+            inputs: packed.columns as u32,
+        };
+        (self.loaded)();
+        Ok(weight)
+    }
+
+    /// The products of several `[N, K]` matrices as one, one after the other.
+    pub fn linear(&self, weights: &Weights, names: &[&str], shape: [usize; 2]) -> Result<Weight> {
+        let mut matrices = vec![];
+        let mut bias = vec![];
+        for name in names {
+            let part = weights.pp(name);
+            matrices.push(part.matrix("weight", shape)?);
+            bias.extend(part.vector("bias", shape[0])?);
+        }
+        let stacked = Matrix::stack(&matrices.iter().collect::<Vec<_>>());
+        self.weight(&weights.path(&names.join("+")), &stacked, &bias)
+    }
+
+    /// Gain and bias of a norm, `[2, K]`.
+    pub fn norm(&self, weights: &Weights, name: &str, width: usize) -> Result<Norm> {
+        let part = weights.pp(name);
+        let mut values = part.vector("weight", width)?;
+        values.extend(part.vector("bias", width)?);
+        Ok(Norm { gain_bias: self.values(&weights.path(name), &values, &[2, width as u32])? })
+    }
+
+    /// Values as they are.
+    pub fn values(&self, what: &str, values: &[f32], shape: &[u32]) -> Result<Tensor> {
+        let tensor = self.keep(what, bytemuck::cast_slice(values), shape)?;
+        (self.loaded)();
+        Ok(tensor)
+    }
+}
+
+/// A layer norm.
+#[derive(Debug, Clone, Copy)]
+pub struct Norm {
+    gain_bias: Tensor,
+}
+
+impl Norm {
+    /// What PyTorch adds to the variance.
+    const EPSILON: f32 = 1e-5;
+
+    /// `x` `[.., D]` normalised.
+    pub fn forward(&self, tape: &mut Tape, x: Tensor, site: Site) -> Tensor {
+        let y = tape.norm(x, self.gain_bias, Norm::EPSILON);
+        tape.trace(site, y);
+        y
+    }
+}
+
+/// Where a block stands in the model.
+#[derive(Debug, Clone, Copy)]
+pub struct At {
+    /// Encoder or decoder.
+    pub stack: Stack,
+    /// The layer, from 0.
+    pub layer: usize,
+}
+
+impl At {
+    fn site(self, block: Block, part: Part) -> Site {
+        Site::layer(self.stack, self.layer, block, part)
+    }
+}
+
+/// Attention of a stack over its own positions: all heads, the residual and the norm after it.
+#[derive(Debug, Clone, Copy)]
+pub struct SelfAttention {
+    /// Where it stands.
+    pub at: At,
+    /// H
+    pub heads: u32,
+    /// `[3D, D]`
+    pub query_key_value: Weight,
+    /// `[D, D]`
+    pub output: Weight,
+    /// After the residual.
+    pub norm: Norm,
+}
+
+impl SelfAttention {
+    /// `x` `[B, T, D]`; `keys` says which positions a query may look at.
+    pub fn forward(&self, tape: &mut Tape, x: Tensor, keys: Keys) -> Tensor {
+        let site = |part| self.at.site(Block::SelfAttention, part);
+        let [batch, times, width] = [x.shape()[0], x.shape()[1], x.width()];
+        let heads = [batch, times, self.heads, width / self.heads];
+        let rows = tape.linear(x, &self.query_key_value, Epilogue::Plain);
+        for (part, index) in [Part::Query, Part::Key, Part::Value].into_iter().zip(0..) {
+            tape.trace_columns(site(part), rows, index * width, width, &heads);
+        }
+        let context = tape.attention(Attention {
+            heads: self.heads,
+            key_value_heads: self.heads,
+            head_width: width / self.heads,
+            queries: (rows, 0),
+            fresh: (rows, width, 2 * width),
+            keys,
+            sites: [site(Part::Scores), site(Part::Weights)],
+        });
+        if let Keys::Ring { ring, .. } = keys {
+            let shape = [batch, ring.shape()[1], 2, self.heads, width / self.heads];
+            tape.trace_columns(site(Part::Ring), ring, 0, width, &shape);
+        }
+        tape.trace(site(Part::Context), context);
+        let epilogue = Epilogue::Residual(x, site(Part::Output));
+        let residual = tape.linear(context, &self.output, epilogue);
+        tape.trace(site(Part::Residual), residual);
+        self.norm.forward(tape, residual, site(Part::Norm))
+    }
+}
+
+/// Attention of the decoder over the source.
+#[derive(Debug, Clone, Copy)]
+pub struct CrossAttention {
+    /// Where it stands.
+    pub at: At,
+    /// H
+    pub heads: u32,
+    /// `[D, D]`
+    pub query: Weight,
+    /// `[2D, D]`
+    pub key_value: Weight,
+    /// `[D, D]`
+    pub output: Weight,
+    /// After the residual.
+    pub norm: Norm,
+}
+
+/// Keys and values of the source for one decoder layer: computed once, read at every step.
+#[derive(Debug, Clone, Copy)]
+pub struct Memory {
+    /// `[B, S, 2D]`: keys, then values
+    pub rows: Tensor,
+    /// `[B]` source tokens of each sentence
+    pub lengths: Tensor,
+}
+
+impl CrossAttention {
+    /// Fills `memory` from what the encoder made, `[B, S, D]`.
+    pub fn remember(&self, tape: &mut Tape, encoded: Tensor, memory: Memory) {
+        let [batch, sequence, width] = [encoded.shape()[0], encoded.shape()[1], encoded.width()];
+        let heads = [batch, sequence, self.heads, width / self.heads];
+        tape.linear_to(memory.rows, encoded, &self.key_value, Epilogue::Plain);
+        for (part, index) in [Part::Key, Part::Value].into_iter().zip(0..) {
+            let site = self.at.site(Block::CrossAttention, part);
+            tape.trace_columns(site, memory.rows, index * width, width, &heads);
+        }
+    }
+
+    /// `x` `[B, T, D]` looks at the source.
+    pub fn forward(&self, tape: &mut Tape, x: Tensor, memory: Memory) -> Tensor {
+        let site = |part| self.at.site(Block::CrossAttention, part);
+        let [batch, times, width] = [x.shape()[0], x.shape()[1], x.width()];
+        let heads = [batch, times, self.heads, width / self.heads];
+        let query = tape.linear(x, &self.query, Epilogue::Plain);
+        tape.trace_columns(site(Part::Query), query, 0, width, &heads);
+        let context = tape.attention(Attention {
+            heads: self.heads,
+            key_value_heads: self.heads,
+            head_width: width / self.heads,
+            queries: (query, 0),
+            fresh: (memory.rows, 0, width),
+            keys: Keys::Padded { lengths: memory.lengths },
+            sites: [site(Part::Scores), site(Part::Weights)],
+        });
+        tape.trace(site(Part::Context), context);
+        let epilogue = Epilogue::Residual(x, site(Part::Output));
+        let residual = tape.linear(context, &self.output, epilogue);
+        tape.trace(site(Part::Residual), residual);
+        self.norm.forward(tape, residual, site(Part::Norm))
+    }
+}
+
+/// Two products with an activation between them, the residual and the norm.
+#[derive(Debug, Clone, Copy)]
+pub struct FeedForward {
+    /// Where it stands.
+    pub at: At,
+    /// `[F, D]`
+    pub inner: Weight,
+    /// Between the products.
+    pub activation: Activation,
+    /// `[D, F]`
+    pub output: Weight,
+    /// After the residual.
+    pub norm: Norm,
+}
+
+impl FeedForward {
+    /// `x` `[B, T, D]`, each position for itself.
+    pub fn forward(&self, tape: &mut Tape, x: Tensor) -> Tensor {
+        let site = |part| self.at.site(Block::FeedForward, part);
+        let epilogue = Epilogue::Activation(self.activation, site(Part::PreActivation));
+        let inner = tape.linear(x, &self.inner, epilogue);
+        tape.trace(site(Part::Activation), inner);
+        let epilogue = Epilogue::Residual(x, site(Part::Output));
+        let residual = tape.linear(inner, &self.output, epilogue);
+        tape.trace(site(Part::Residual), residual);
+        self.norm.forward(tape, residual, site(Part::Norm))
+    }
+}
