@@ -1,10 +1,11 @@
 // Every word the page says, in Chinese and in English: the one table.
 
+import { errors } from './errors'
+
 export type Language = 'zh' | 'en'
 
 const table = {
   // Header
-  tagline: { zh: '看得透的 Transformer', en: 'A Transformer you can see through' },
   translate: { zh: '翻译', en: 'Translate' },
   otherLanguage: { zh: 'EN', en: '中文' },
   switchLanguage: { zh: 'Switch to English', en: '切换到中文' },
@@ -25,10 +26,14 @@ const table = {
   words: { zh: '逐词', en: 'Word by word' },
   sourceTokens: { zh: '原文词元', en: 'Source tokens' },
   target: { zh: '译文', en: 'Translation' },
-  targetWaiting: { zh: '译文会一个词元一个词元地出现', en: 'The translation appears here, token by token' },
+  targetWaiting: {
+    zh: '译文会一个词元一个词元地出现',
+    en: 'The translation appears here, token by token',
+  },
   cut: {
     zh: (text: string) => `原文超出模型能容纳的位置，末尾这一段没有翻译：${text}`,
-    en: (text: string) => `The source is longer than the model’s positions; this end was not translated: ${text}`,
+    en: (text: string) =>
+      `The source is longer than the model’s positions; this end was not translated: ${text}`,
   },
 
   // Timeline
@@ -44,7 +49,10 @@ const table = {
   keys: { zh: '←/→ 单步 · 空格 播放 · Home/End', en: '←/→ step · Space play · Home/End' },
   computing: { zh: '正在计算…', en: 'computing…' },
   live: { zh: '刚刚算出', en: 'just computed' },
-  replay: { zh: '回看：取自保存的步骤，没有重新计算', en: 'replay: kept from before, nothing is computed' },
+  replay: {
+    zh: '回看：取自保存的步骤，没有重新计算',
+    en: 'replay: kept from before, nothing is computed',
+  },
   finishedEnd: { zh: '译完：模型给出了句末词元', en: 'done: the model ended the sentence' },
   finishedLength: {
     zh: (n: number) => `停在 ${n} 个词元的上限`,
@@ -63,15 +71,15 @@ const table = {
   },
   encoderAbout: {
     zh: '原文的词元互相看，只算一次。填充的列被填充掩码挡住。',
-    en: 'The source tokens look at each other, once. The padding mask closes the columns of padding.',
+    en: 'The source tokens look at each other, once. The padding mask closes columns of padding.',
   },
   decoderAbout: {
     zh: '译文的每个位置只能看自己和前面的位置：后面的被因果掩码挡住。',
-    en: 'Each target position looks at itself and at those before it: the causal mask closes what comes later.',
+    en: 'Each target position looks at itself and back: the causal mask closes what comes later.',
   },
   ringAbout: {
     zh: '已算过的键和值存在环形缓冲里：每步写一个槽位，读所有已写的槽位。',
-    en: 'Keys and values once computed stay in a ring buffer: each step writes one slot and reads all that are written.',
+    en: 'Keys and values stay in a ring buffer: each step writes one slot and reads all written ones.',
   },
   layer: { zh: '层', en: 'layer' },
   head: { zh: '头', en: 'head' },
@@ -81,7 +89,7 @@ const table = {
   queryAxis: { zh: '查询：谁在看', en: 'query: who looks' },
   keyAxis: { zh: '键：谁被看', en: 'key: who is looked at' },
   weightScale: { zh: '权重', en: 'weight' },
-  valueScale: { zh: '数值', en: 'value' },
+  valueScale: { zh: '数值', en: 'number' },
   causal: { zh: '因果掩码', en: 'causal mask' },
   padding: { zh: '填充掩码', en: 'padding mask' },
   overwritten: { zh: '已被覆盖', en: 'overwritten' },
@@ -111,9 +119,12 @@ const table = {
     zh: (step: number, position: number, slot: number, read: number, free: number) =>
       `第 ${step} 步把位置 ${position} 的键和值写进槽位 ${slot}，读 ${read} 个槽位，还空 ${free} 个。`,
     en: (step: number, position: number, slot: number, read: number, free: number) =>
-      `Step ${step} writes the key and value of position ${position} to slot ${slot}, reads ${read}, leaves ${free} free.`,
+      `Step ${step} writes position ${position} to slot ${slot} and reads ${read} slots; ${free} are free.`,
   },
-  routing: { zh: '注意力是路由权重，不是解释。', en: 'Attention is a routing weight, not an explanation.' },
+  routing: {
+    zh: '注意力是路由权重，不是解释。',
+    en: 'Attention is a routing weight, not an explanation.',
+  },
 
   // One cell
   cell: { zh: '这一格', en: 'This cell' },
@@ -140,11 +151,13 @@ const table = {
   rest: { zh: (n: string) => `其余 ${n} 个`, en: (n: string) => `${n} others` },
   encodeAbout: {
     zh: '编码器把整句原文读一遍，还不产生词元。它的结果供后面每一步查看。',
-    en: 'The encoder reads the whole source once and makes no token yet. Every later step looks at what it made.',
+    en: 'The encoder reads the whole source once and makes no token yet. Later steps look at it.',
   },
   captionNext: {
-    zh: (token: string, probability: string) => `贪心解码选概率最高的「${token}」：${probability}。`,
-    en: (token: string, probability: string) => `Greedy decoding takes the most probable, “${token}”: ${probability}.`,
+    zh: (token: string, probability: string) =>
+      `贪心解码选概率最高的「${token}」：${probability}。`,
+    en: (token: string, probability: string) =>
+      `Greedy decoding takes the most probable, “${token}”: ${probability}.`,
   },
 
   // Ring
@@ -173,64 +186,61 @@ const table = {
   tokenSpecial: { zh: '特殊词元', en: 'special token' },
 
   // Loading
-  loadTitle: { zh: '一个真正的翻译模型，在你的设备上一步一步运行', en: 'A real translator, running step by step on your own device' },
+  loadTitle: {
+    zh: '一个真正的翻译模型，在你的设备上一步一步运行',
+    en: 'A real translator, running step by step on your own device',
+  },
   loadEncode: {
     zh: '编码：编码器把整句中文读一遍，每个词元互相看。',
     en: 'Encode: the encoder reads the whole Chinese sentence once; its tokens look at each other.',
   },
   loadDecode: {
     zh: '解码：每一步算出整个词表的概率，选出一个英文词元，写进键值缓存。',
-    en: 'Decode: each step gives every word piece a probability, picks one and writes to the K-V cache.',
+    en: 'Decode: each step gives every token a probability, picks one and writes to the K-V cache.',
   },
   loadSee: {
-    zh: '看见：每一步的候选、注意力和缓存都能前后翻看，数字都读自计算它们的内存。',
-    en: 'See: walk back and forth through candidates, attention and cache; every number is read from the memory that computed it.',
+    zh: '看见：每一步的候选、注意力和缓存都能前后翻看，数字都来自真实的计算。',
+    en: 'See: walk through candidates, attention and cache; every number comes from the computation.',
   },
   loading: { zh: '正在载入模型', en: 'Loading the model' },
   cancel: { zh: '取消', en: 'Cancel' },
-  cancelled: { zh: '已取消载入。输入的文字都还在。', en: 'Loading was cancelled. What you typed is kept.' },
+  cancelled: {
+    zh: '已取消载入。输入的文字都还在。',
+    en: 'Loading was cancelled. What you typed is kept.',
+  },
   load: { zh: '载入模型', en: 'Load the model' },
   retry: { zh: '再试一次', en: 'Try again' },
   phases: {
-    zh: { download: '下载', verify: '核对', upload: '装入显存', compile: '编译内核', ready: '就绪' },
-    en: { download: 'Download', verify: 'Verify', upload: 'Upload', compile: 'Compile', ready: 'Ready' },
-  },
-  ofTotal: { zh: (a: string, b: string) => `${a} / ${b}`, en: (a: string, b: string) => `${a} of ${b}` },
-
-  // Errors: what went wrong, what to do
-  errors: {
     zh: {
-      'no-webgpu': ['没有可用的 WebGPU。', '换用新版 Chrome、Edge 或 Safari，或者在设置里打开硬件加速。'],
-      'device-lost': ['显卡设备中断了。', '点“再试一次”，重新载入模型。'],
-      memory: ['内存不够。', '关掉别的标签页，或者用短一些的句子，然后再试。'],
-      download: ['模型文件没有下载完整。', '检查网络，然后再试一次。'],
-      weights: ['模型权重文件有问题。', '文件可能损坏：清除缓存后再试一次。'],
-      config: ['模型配置不受支持。', '请换用 MarianMT 结构的模型。'],
-      tokenizer: ['词表文件有问题。', '文件可能损坏：清除缓存后再试一次。'],
-      input: ['这段文字不能翻译。', '请输入一句中文，再按 Enter。'],
-      trace: ['请求了不存在的张量。', '刷新页面；若再出现，请报告。'],
-      disposed: ['模型已经卸下。', '点“再试一次”，重新载入模型。'],
-      internal: ['引擎内部出错。', '点“再试一次”；若再出现，请报告。'],
+      download: '下载',
+      verify: '核对',
+      upload: '装入显存',
+      compile: '编译内核',
+      ready: '就绪',
     },
     en: {
-      'no-webgpu': ['WebGPU is not available.', 'Use a recent Chrome, Edge or Safari, or turn on hardware acceleration.'],
-      'device-lost': ['The GPU device was lost.', 'Press “Try again” to load the model anew.'],
-      memory: ['There is not enough memory.', 'Close other tabs or use a shorter sentence, then try again.'],
-      download: ['The model’s files did not arrive in full.', 'Check the connection, then try again.'],
-      weights: ['The file of weights is not sound.', 'It may be damaged: clear the cache and try again.'],
-      config: ['The model’s configuration is not supported.', 'Use a model of the MarianMT kind.'],
-      tokenizer: ['The tokenizer file is not sound.', 'It may be damaged: clear the cache and try again.'],
-      input: ['This text cannot be translated.', 'Type a Chinese sentence and press Enter.'],
-      trace: ['A tensor was asked for that does not exist.', 'Reload the page; if it comes again, please report it.'],
-      disposed: ['The model has been unloaded.', 'Press “Try again” to load the model anew.'],
-      internal: ['The engine failed.', 'Press “Try again”; if it comes again, please report it.'],
+      download: 'Download',
+      verify: 'Verify',
+      upload: 'Upload',
+      compile: 'Compile',
+      ready: 'Ready',
     },
   },
+  units: {
+    zh: { upload: '个张量', compile: '条管线' },
+    en: { upload: 'tensors', compile: 'pipelines' },
+  },
+  ofTotal: {
+    zh: (a: string, b: string) => `${a} / ${b}`,
+    en: (a: string, b: string) => `${a} of ${b}`,
+  },
+
+  errors,
 
   // Footer
   footer: {
     zh: '例句选自 hsk-sentences-audio 1.0.0（CC BY-SA 4.0），释义按句意缩短；第一句是我们写的。',
-    en: 'Examples from hsk-sentences-audio 1.0.0 (CC BY-SA 4.0), glosses cut to the sense used; the first is our own.',
+    en: 'Examples: hsk-sentences-audio 1.0.0 (CC BY-SA 4.0), glosses cut to fit; the first is ours.',
   },
   facts: {
     zh: (parameters: string, layers: string, heads: number, vocabulary: string) =>

@@ -1,6 +1,6 @@
-// Draws attention maps on a canvas: colours for weights, hatching for the causal mask, dots for padding.
+// Draws attention maps: colours for weights, hatching for the causal mask, dots for padding.
 import type { AttentionMap, Kind } from '../numbers/attention'
-import { inkOn, weightColour } from '../numbers/scales'
+import { inkOn, weightColour, weightPixel } from '../numbers/scales'
 import type { Theme } from '../state/view.svelte'
 
 const PATTERN_INK = { light: '#b3ada4', dark: '#565263' }
@@ -52,8 +52,13 @@ function dots(context: CanvasRenderingContext2D, x: number, y: number, w: number
 
 /** The mark of a cell that holds no weight. */
 export function paintKind(
-  context: CanvasRenderingContext2D, kind: Kind, theme: Theme,
-  x: number, y: number, w: number, h: number,
+  context: CanvasRenderingContext2D,
+  kind: Kind,
+  theme: Theme,
+  x: number,
+  y: number,
+  w: number,
+  h: number,
 ) {
   context.fillStyle = GROUND[theme]
   context.fillRect(x, y, w, h)
@@ -97,12 +102,13 @@ export function paintThumbnail(canvas: HTMLCanvasElement, map: AttentionMap, the
   const columns = map.columns.length
   canvas.width = Math.max(1, columns)
   canvas.height = Math.max(1, map.rows.length)
-  const context = canvas.getContext('2d')!
+  const picture = new ImageData(canvas.width, canvas.height)
   for (let row = 0; row < map.rows.length; row++) {
     for (let column = 0; column < columns; column++) {
       if (map.kind(row, column) !== 'weight') continue
-      context.fillStyle = weightColour(theme, map.weights[row * columns + column]!)
-      context.fillRect(column, row, 1, 1)
+      const place = row * columns + column
+      picture.data.set(weightPixel(theme, map.weights[place]!), place * 4)
     }
   }
+  canvas.getContext('2d')!.putImageData(picture, 0, 0)
 }

@@ -1,4 +1,4 @@
-// Attention maps, query × key, put together from the traced tensors of the steps: nothing is computed but a mean.
+// Attention maps, query × key, from the steps' traced tensors: only the mean is computed here.
 import type { DecodeStep, EncodeStep, Snapshot, Token } from 'glassformer'
 import type { Head } from '../state/view.svelte'
 
@@ -24,6 +24,8 @@ export interface AttentionMap {
   /** Null for the mean of heads, whose weights come from no one row of scores. */
   scores: Float32Array | null
   kind(row: number, column: number): Kind
+  /** The weight of every head: the operands of their mean. */
+  heads(row: number, column: number): number[]
 }
 
 export function snapshot(trace: readonly Snapshot[], site: string): Snapshot {
@@ -45,6 +47,13 @@ function rowOf({ shape, data }: Snapshot, head: Head, row: number): Float32Array
   return mean
 }
 
+/** One cell of a `[H, R, K]` tensor, in every head. */
+const everyHead = (
+  { shape: [heads = 0, rows = 0, width = 0], data }: Snapshot,
+  row: number,
+  column: number,
+) => Array.from({ length: heads }, (_, h) => data[(h * rows + row) * width + column]!)
+
 const labels = (tokens: readonly Token[], length: number): Label[] =>
   Array.from({ length }, (_, position) => ({ token: tokens[position] ?? null, position }))
 
@@ -60,12 +69,16 @@ export function encoderMap(encode: EncodeStep, layer: number, head: Head): Atten
   const length = encode.source.length
   const width = weights.shape[2]!
   const map = {
-    name, axes: '[H, S, S]', shape: weights.shape, head,
+    name,
+    axes: '[H, S, S]',
+    shape: weights.shape,
+    head,
     rows: labels(encode.source, length),
     columns: labels(encode.source, width),
     weights: new Float32Array(length * width),
     scores: head === 'mean' ? null : new Float32Array(length * width),
     kind: (_row: number, column: number): Kind => (column < length ? 'weight' : 'padding'),
+    heads: (row: number, column: number) => everyHead(weights, row, column),
   }
   for (let row = 0; row < length; row++) {
     map.weights.set(rowOf(weights, head, row), row * width)
@@ -76,19 +89,27 @@ export function encoderMap(encode: EncodeStep, layer: number, head: Head): Atten
 
 /** Target × source: a row a step, named by the token that the step made. */
 export function crossMap(
-  encode: EncodeStep, steps: readonly DecodeStep[], layer: number, head: Head,
+  encode: EncodeStep,
+  steps: readonly DecodeStep[],
+  layer: number,
+  head: Head,
 ): AttentionMap {
   const name = `decoder.${layer}.cross_attention`
   const length = encode.source.length
   const first = steps[0] ? snapshot(steps[0].trace, `${name}.weights`) : null
   const width = first?.shape[2] ?? length
   const map = {
-    name, axes: '[H, T, S]', shape: first?.shape ?? [], head,
+    name,
+    axes: '[H, T, S]',
+    shape: first?.shape ?? [],
+    head,
     rows: steps.map(({ token, position }) => ({ token, position })),
     columns: labels(encode.source, width),
     weights: new Float32Array(steps.length * width),
     scores: head === 'mean' ? null : new Float32Array(steps.length * width),
     kind: (_row: number, column: number): Kind => (column < length ? 'weight' : 'padding'),
+    heads: (row: number, column: number) =>
+      everyHead(snapshot(steps[row]!.trace, `${name}.weights`), 0, column),
   }
   for (const [row, step] of steps.entries()) {
     const { weights, scores } = pair(step.trace, name)
@@ -103,14 +124,24 @@ export function decoderMap(steps: readonly DecodeStep[], layer: number, head: He
   const name = `decoder.${layer}.self_attention`
   const size = steps.length
   const kinds: Kind[] = Array.from({ length: size * size }, (_, cell) =>
-    cell % size > Math.floor(cell / size) ? 'causal' : 'overwritten')
+    cell % size > Math.floor(cell / size) ? 'causal' : 'overwritten',
+  )
   const map = {
-    name, axes: '[H, T, C]', shape: [] as readonly number[], head,
+    name,
+    axes: '[H, T, C]',
+    shape: [] as readonly number[],
+    head,
     rows: steps.map(({ input, position }) => ({ token: input, position })),
     columns: steps.map(({ input, position }) => ({ token: input, position })),
     weights: new Float32Array(size * size),
     scores: head === 'mean' ? null : new Float32Array(size * size),
     kind: (row: number, column: number): Kind => kinds[row * size + column]!,
+    heads: (row: number, column: number) =>
+      everyHead(
+        snapshot(steps[row]!.trace, `${name}.weights`),
+        0,
+        steps[row]!.ring.positions.indexOf(column),
+      ),
   }
   for (const [row, step] of steps.entries()) {
     const { weights, scores } = pair(step.trace, name)
@@ -136,6 +167,15 @@ export function strongest(map: AttentionMap, row: number): number {
     if (map.weights[row * width + column]! > map.weights[row * width + best]!) best = column
   }
   return best
+}
+
+/** The row that holds the greatest weight of all. */
+export function strongestRow(map: AttentionMap): number {
+  let best = 0
+  for (let cell = 1; cell < map.weights.length; cell++) {
+    if (map.weights[cell]! > map.weights[best]!) best = cell
+  }
+  return Math.floor(best / map.columns.length)
 }
 
 /** The greatest score of a row and Σ exp(score − greatest): the operands of its softmax. */

@@ -7,7 +7,8 @@ export function short(number: number): string {
 }
 
 /** A number in a table or a formula. */
-export const exact = (number: number, places = 4): string => number.toFixed(places).replace('-', '−')
+export const exact = (number: number, places = 4): string =>
+  number.toFixed(places).replace('-', '−')
 
 /** Visible text of a token: spaces and line ends are shown, nothing is ever empty. */
 export function visible(token: Token): string {

@@ -25,7 +25,11 @@ export interface RingContent {
 }
 
 /** `steps` up to the one shown; `[C, 2, H, K]`: key, then value. */
-export function ringContent(steps: readonly DecodeStep[], layer: number, head: number): RingContent {
+export function ringContent(
+  steps: readonly DecodeStep[],
+  layer: number,
+  head: number,
+): RingContent {
   const step = steps.at(-1)!
   const site = `decoder.${layer}.self_attention.ring`
   const { shape, data } = snapshot(step.trace, site)
@@ -38,13 +42,24 @@ export function ringContent(steps: readonly DecodeStep[], layer: number, head: n
   let reach = 0
   const slots = step.ring.positions.map((position, slot): Slot => {
     if (position < 0) {
-      return { slot, state: 'free', position: null, token: null, weight: null, key: null, value: null }
+      return {
+        slot,
+        state: 'free',
+        position: null,
+        token: null,
+        weight: null,
+        key: null,
+        value: null,
+      }
     }
     const key = vector(slot, 0)
     const value = vector(slot, 1)
     for (const number of [...key, ...value]) reach = Math.max(reach, Math.abs(number))
     return {
-      slot, position, key, value,
+      slot,
+      position,
+      key,
+      value,
       state: slot === step.ring.written ? 'written' : 'read',
       token: steps[position]?.input ?? null,
       weight: weights.data[head * capacity + slot]!,

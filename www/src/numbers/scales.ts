@@ -1,4 +1,4 @@
-// Colours of numbers: one sequential scale for weights, one diverging scale for signed values, per theme.
+// Colours of numbers: one sequential scale for weights, one diverging one for signed values.
 import { interpolateLab, piecewise } from 'd3-interpolate'
 import type { Theme } from '../state/view.svelte'
 
@@ -28,11 +28,20 @@ const PALETTES: Record<Scale, Record<Theme, string[]>> = {
   signed: { light: palette(ANCHORS.signed.light), dark: palette(ANCHORS.signed.dark) },
 }
 
-const at = (colours: string[], share: number) =>
+const at = <Colour>(colours: Colour[], share: number) =>
   colours[Math.round(Math.min(1, Math.max(0, share)) * (STEPS - 1))]!
 
 /** A weight, 0 to 1. */
 export const weightColour = (theme: Theme, weight: number) => at(PALETTES.weights[theme], weight)
+
+/** The same scale as red, green, blue, alpha in memory order: for pictures of many cells. */
+const pixels = (colours: string[]) =>
+  colours.map((colour) => [...colour.matchAll(/\d+/g)].map(Number).slice(0, 3).concat(255))
+const WEIGHT_PIXELS: Record<Theme, number[][]> = {
+  light: pixels(PALETTES.weights.light),
+  dark: pixels(PALETTES.weights.dark),
+}
+export const weightPixel = (theme: Theme, weight: number) => at(WEIGHT_PIXELS[theme], weight)
 
 /** A signed value between −reach and reach, zero in the middle. */
 export const signedColour = (theme: Theme, value: number, reach: number) =>
@@ -44,4 +53,4 @@ export const gradient = (scale: Scale, theme: Theme) =>
 
 /** Ink that can be read on a weight's colour. */
 export const inkOn = (theme: Theme, weight: number) =>
-  (theme === 'light') === weight < 0.45 ? '#1c1b22' : '#ffffff'
+  (theme === 'light') === weight < 0.55 ? '#1c1b22' : '#ffffff'

@@ -1,4 +1,4 @@
-// The engine as the page sees it: loading it, and the run whose steps are pulled one at a time and kept.
+// The engine as the page sees it: loading, and a run whose steps are pulled one by one and kept.
 import { GlassformerError, Translator } from 'glassformer'
 import type { DecodeStep, EncodeStep, ErrorCode, Progress, Step } from 'glassformer'
 
@@ -35,7 +35,11 @@ const failureOf = (error: unknown): Failure => ({
 })
 
 const emptyRun = (input: string): Run => ({
-  input, encode: null, steps: [], finished: false, failure: null,
+  input,
+  encode: null,
+  steps: [],
+  finished: false,
+  failure: null,
 })
 
 /** Slots for twice the source's tokens, a power of two: the ring can be drawn slot by slot. */
@@ -154,7 +158,11 @@ class Session {
       const slots = slotsFor((await translator.tokenize(input)).length)
       if (signal.aborted) return
       this.#steps = translator.translate(input, {
-        signal, trace: TRACE, candidates: CANDIDATES, maxTokens: slots, ringCapacity: slots,
+        signal,
+        trace: TRACE,
+        candidates: CANDIDATES,
+        maxTokens: slots,
+        ringCapacity: slots,
       })
     }
     this.pulled += 1

@@ -1,4 +1,4 @@
-// What the visitor looks at: one immutable state, mirrored in the address, so that opening it restores the view.
+// What the visitor looks at: one immutable state, mirrored in the address, which restores it.
 import type { Language } from '../messages'
 import presets from '../presets.json'
 
