@@ -44,5 +44,7 @@ def load(run, model, optimizers, device):
     model.load_state_dict(whole["model"])
     for optimizer, saved in zip(optimizers, whole["optimizers"], strict=True):
         optimizer.load_state_dict(saved)
+    # The rest of the interrupted epoch is left out rather than its beginning repeated.
+    whole["state"]["epoch"] += 1
     print(f"going on from step {whole['state']['step']} in {path}", flush=True)
     return whole["state"]

@@ -31,7 +31,7 @@ def translate(model, tokenizer, texts, beams=1, batch=64, longest=128):
                 attention_mask=(source != pad_id).long(),
                 num_beams=beams,
                 do_sample=False,
-                max_new_tokens=longest,
+                max_length=longest,
             )
         for index, ids in zip(group, made.tolist(), strict=True):
             results[index] = tokenizer.decode(ids, skip_special_tokens=True)
