@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The one entry point: sets up, builds, serves, tests, measures. `./build.sh help` says what each command does.
+# The one entry point: sets up, builds, serves, tests, measures. `./build.sh help` says more.
 set -euo pipefail
 caller=$PWD
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -14,15 +14,17 @@ gzip_limit=300000
 
 help() {
   cat <<'TEXT'
-usage: ./build.sh COMMAND [ARGUMENTS]      (times: 2 cores, first run / nothing changed)
+usage: ./build.sh COMMAND [ARGUMENTS]       (first run on 2 cores / when nothing changed)
 
-  setup      installs what is missing: Debian packages, wasm32 target, tools, npm packages    10 min / 1 s
-  build      setup, then the engine, dist/glassformer-*.tgz and the static site dist/site      5 min / 2 s
-  serve      build, then serves the site; --port N                                             as build
-  test       setup and build, then every test                                                 30 min / 10 min
-  check      format, lints and types of everything                                             5 min / 30 s
-  bench      speed and memory beside the device's own ceilings; --json FILE                    10 min
-  translate  TEXT… translated in headless Chrome, step by step; --plain, --native, - for stdin seconds
+  setup      install what is missing: Debian packages, wasm32 target, tools   10 min / 1 s
+  build      setup, then dist/glassformer-*.tgz and the static site dist/site   5 min / 2 s
+  serve      build, then serve the site; --port N                               as build
+  test       build, then every test                                             30 min / 10 min
+  check      formatting, lints and types of everything                          5 min / 30 s
+  bench      speed and memory beside the device's ceilings; --json FILE         10 min
+  translate  TEXT… translated in headless Chrome, a row a token; `-` reads      seconds
+             standard input, --plain prints translations only, --native
+             takes the native program
   help       this text
 
 Any static file server can host dist/site; it needs no special headers.
@@ -38,7 +40,7 @@ fail() {
   exit 1
 }
 
-# once NAME OUTPUT INPUT… -- COMMAND…: runs the command, unless it ran since the last change of any input.
+# once NAME OUTPUT INPUT… -- COMMAND…: runs the command, unless it ran since any input changed.
 once() {
   local name=$1 output=$2 inputs=()
   shift 2
@@ -60,8 +62,8 @@ once() {
 
 setup() {
   command -v cargo > /dev/null || fail 'Rust is missing: see https://rustup.rs'
-  command -v npm > /dev/null || fail 'Node.js is missing: version 20 or later, from https://nodejs.org'
-  (( $(node -p 'process.versions.node.split(".")[0]') >= 20 )) || fail "Node.js is too old: $(node -v), not v20"
+  command -v npm > /dev/null || fail 'Node.js is missing: version 20 or later, https://nodejs.org'
+  node -e "process.exit(+(parseInt(process.versions.node) < 20))" || fail "Node.js $(node -v) is too old"
   setup_debian
   setup_wasm_target
   setup_tool wasm-bindgen-cli wasm-bindgen "$(locked_version wasm-bindgen)"
@@ -74,21 +76,22 @@ setup_debian() {
   local package missing=()
   command -v cc > /dev/null || missing+=(gcc libc6-dev)
   if ! command -v dpkg-query > /dev/null; then
-    command -v chromedriver > /dev/null || fail "install Chromium with its driver, and a Vulkan driver"
+    command -v chromedriver > /dev/null || fail 'install Chromium, chromedriver and a Vulkan driver'
     return 0
   fi
   for package in "${debian_packages[@]}"; do
-    [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2> /dev/null) == installed ]] || missing+=("$package")
+    dpkg-query -W -f '${db:Status-Status}' "$package" 2> /dev/null | grep -qx installed || missing+=("$package")
   done
   (( ${#missing[@]} )) || return 0
   say "setup: Debian packages ${missing[*]} (2 min)"
   local as_root=()
   if (( EUID != 0 )); then
-    command -v sudo > /dev/null || fail "as root: apt-get install --no-install-recommends ${missing[*]}"
+    command -v sudo > /dev/null || fail "run as root: apt-get install ${missing[*]}"
     as_root=(sudo)
   fi
   "${as_root[@]}" apt-get update -q
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "${missing[@]}"
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -qy --no-install-recommends "${missing[@]}"
 }
 
 setup_wasm_target() {
@@ -96,7 +99,7 @@ setup_wasm_target() {
   libraries=$(rustc --print target-libdir --target wasm32-unknown-unknown)
   compgen -G "$libraries/libcore-*.rlib" > /dev/null && return
   say 'setup: the target wasm32-unknown-unknown (10 s)'
-  command -v rustup > /dev/null || fail 'the target wasm32-unknown-unknown is missing, and there is no rustup to add it'
+  command -v rustup > /dev/null || fail 'there is no rustup to add it'
   rustup target add wasm32-unknown-unknown
 }
 
@@ -111,15 +114,16 @@ setup_tool() {
 }
 
 locked_version() {
-  awk -v name="\"$1\"" '$1 == "name" && $3 == name { getline; gsub(/"/, "", $3); print $3; exit }' Cargo.lock
+  awk -F '"' -v name="$1" '/^name/ && $2 == name { getline; print $2; exit }' Cargo.lock
 }
 
 setup_npm() {
-  [[ -e $1/node_modules/.package-lock.json && ! $1/package-lock.json -nt $1/node_modules/.package-lock.json ]] && return
+  local installed=$1/node_modules/.package-lock.json
+  [[ -e $installed && ! $1/package-lock.json -nt $installed ]] && return
   say "setup: npm packages of $1/ (10 s)"
   # No package of ours needs its install script, and some fetch programs that are not needed either.
   npm --prefix "$1" ci --ignore-scripts --no-audit --no-fund
-  touch "$1/node_modules/.package-lock.json"
+  touch "$installed"
 }
 
 # --- build ---
@@ -127,7 +131,8 @@ setup_npm() {
 build() {
   setup
   build_package
-  once 'build 4/4: the page, with the model (20 s)' dist/site/index.html www npm/dist models -- build_site
+  once 'build 4/4: the page, with the model (20 s)' dist/site/index.html www npm/dist models \
+    -- build_site
   report_sizes
 }
 
@@ -136,16 +141,19 @@ build_package() {
   say 'build 1/4: the engine for wasm32 (3 min at first)'
   cargo build --release --target wasm32-unknown-unknown --lib
   local wasm=$target/wasm32-unknown-unknown/release/glassformer.wasm
-  once 'build 2/4: bindings, optimised (20 s)' npm/engine/glassformer_bg.wasm "$wasm" -- build_bindings "$wasm"
-  once 'build 3/4: the npm package (5 s)' npm/dist/index.js \
-    npm/src npm/build.mjs npm/package.json npm/README.md npm/tsconfig.json npm/engine LICENSE -- build_npm
+  once 'build 2/4: bindings, optimised (20 s)' npm/engine/glassformer_bg.wasm "$wasm" \
+    -- build_bindings "$wasm"
+  once 'build 3/4: the npm package (5 s)' npm/dist/index.js npm/src npm/engine npm/README.md \
+    npm/build.mjs npm/package.json npm/tsconfig.json LICENSE -- build_npm
 }
 
 build_bindings() {
-  wasm-bindgen --target web --omit-default-module-path --out-dir npm/engine --out-name glassformer "$1"
-  npm/node_modules/.bin/wasm-opt -O3 --strip-debug --strip-producers --enable-bulk-memory \
-    --enable-nontrapping-float-to-int --enable-sign-ext --enable-mutable-globals --enable-reference-types \
-    --enable-multivalue npm/engine/glassformer_bg.wasm -o npm/engine/glassformer_bg.wasm
+  local features=(bulk-memory bulk-memory-opt nontrapping-float-to-int sign-ext mutable-globals
+    reference-types multivalue)
+  # No default address of the wasm: the worker gives it in the one form that bundlers know.
+  wasm-bindgen --target web --omit-default-module-path --out-dir npm/engine "$1"
+  npm/node_modules/.bin/wasm-opt -O3 --strip-debug --strip-producers "${features[@]/#/--enable-}" \
+    npm/engine/glassformer_bg.wasm -o npm/engine/glassformer_bg.wasm
 }
 
 build_npm() {
@@ -168,7 +176,7 @@ report_sizes() {
     bytes=$(gzip -9c "$file" | wc -c)
     total=$((total + bytes))
     printf '%9d  %s\n' "$bytes" "$file" >&2
-  done < <(find dist/site -name '*.js' -o -name '*.wasm' -o -name '*.css' -o -name '*.html' | sort)
+  done < <(find dist/site -name '*.js' -o -name '*.wasm' -o -name '*.css' -o -name '*.html')
   printf '%9d  bytes of code, gzipped (limit %d)\n' "$total" "$gzip_limit" >&2
   (( total < gzip_limit )) || fail "the code has grown over $gzip_limit bytes gzipped"
 }
@@ -230,15 +238,15 @@ test() {
   passed=0 failed=0
   part 'native, twins and goldens' cargo test --release
   part 'in Chrome, on WebGPU' \
-    env WASM_BINDGEN_TEST_TIMEOUT=900 wasm-pack test --headless --chrome --release --mode no-install \
-    --chromedriver "$(command -v chromedriver)" -- --test browser
+    env WASM_BINDGEN_TEST_TIMEOUT=900 wasm-pack test --headless --chrome --release \
+    --mode no-install --chromedriver "$(command -v chromedriver)" -- --test browser
   local file
   for file in tests/*.mjs; do part "$file" node --test --test-reporter=tap "$file"; done
   printf '\n%d passed, %d failed\n' "$passed" "$failed"
   (( failed == 0 ))
 }
 
-# part NAME COMMAND…: runs one part of the tests and adds up what it reports. What was skipped counts as failed.
+# part NAME COMMAND…: runs one part of the tests and adds up its counts; skipped counts as failed.
 part() {
   local log status=0 good bad
   log=$(mktemp)

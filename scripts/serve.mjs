@@ -5,13 +5,16 @@ import { parseArgs } from 'node:util'
 import sirv from 'sirv'
 
 /**
- * Serves each folder of `mounts` under its path, e.g. `{ '/models/': 'models' }`; a page's text may stand in for a
- * folder: `{ '/': { html: '<!doctype html>…' } }`. Port 0 takes a free one.
+ * Serves each folder of `mounts` under its path, e.g. `{ '/models/': 'models' }`; a page's text may
+ * stand in for a folder: `{ '/': { html: '<!doctype html>…' } }`. Port 0 takes a free one.
  */
 export async function serve(mounts, port = 0) {
   const handlers = Object.entries(mounts)
     .sort(([a], [b]) => b.length - a.length)
-    .map(([path, what]) => ({ path, handle: what.html === undefined ? sirv(what, { dev: true, etag: true }) : page(what.html) }))
+    .map(([path, what]) => ({
+      path,
+      handle: what.html === undefined ? sirv(what, { dev: true, etag: true }) : page(what.html),
+    }))
   const server = createServer((request, response) => {
     const missing = () => response.writeHead(404, { 'content-type': 'text/plain' }).end('Not found')
     const mount = handlers.find(({ path }) => request.url.startsWith(path))

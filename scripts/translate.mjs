@@ -1,4 +1,4 @@
-// Translates on the command line with the npm package in headless Chrome: node translate.mjs [--plain] [-] TEXT…
+// Translates with the npm package in headless Chrome: node translate.mjs [--plain] [-] TEXT…
 
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -17,13 +17,20 @@ class UsageError extends Error {}
 function readArguments() {
   let parsed
   try {
-    parsed = parseArgs({ allowPositionals: true, options: { plain: { type: 'boolean' }, help: { type: 'boolean' } } })
+    parsed = parseArgs({
+      allowPositionals: true,
+      options: { plain: { type: 'boolean' }, help: { type: 'boolean' } },
+    })
   } catch (error) {
     throw new UsageError(error.message.split('. ')[0])
   }
-  const { values: { plain = false, help = false }, positionals } = parsed
+  const {
+    values: { plain = false, help = false },
+    positionals,
+  } = parsed
   const texts = positionals.flatMap((text) => (text === '-' ? linesOfInput() : [text]))
-  if (help || positionals.length === 0) throw new UsageError(help ? '' : 'There is no text to translate.')
+  if (help || positionals.length === 0)
+    throw new UsageError(help ? '' : 'There is no text to translate.')
   return { texts, plain }
 }
 
@@ -51,7 +58,10 @@ async function printPlain(page, texts) {
   for (const text of texts) console.log(text.trim() === '' ? '' : answers.next().value.text)
 }
 
-/** One table a sentence: each step's token, its probability, and the source token that it attended to most. */
+/**
+ * One table a sentence: each step's token, its probability, and the source token that it attended
+ * to most.
+ */
 async function printTable(page, text) {
   const translation = await page.evaluate(async (text) => {
     const site = `decoder.${globalThis.translator.model.decoderLayers - 1}.cross_attention.weights`
@@ -63,9 +73,17 @@ async function printTable(page, text) {
         await globalThis.printHeader()
         continue
       }
-      const [{ shape: [heads, , width], data }] = step.trace
-      const weight = (at) => Array.from({ length: heads }, (_, head) => data[head * width + at]).reduce((a, b) => a + b)
-      const attended = source.map((_, at) => weight(at)).reduce((best, w, at, all) => (w > all[best] ? at : best), 0)
+      const [
+        {
+          shape: [heads, , width],
+          data,
+        },
+      ] = step.trace
+      const weight = (at) =>
+        Array.from({ length: heads }, (_, head) => data[head * width + at]).reduce((a, b) => a + b)
+      const attended = source
+        .map((_, at) => weight(at))
+        .reduce((best, w, at, all) => (w > all[best] ? at : best), 0)
       translation = step.text
       await globalThis.printStep(step.position + 1, step.token, step.probability, source[attended])
     }
@@ -86,7 +104,10 @@ function row(step, token, probability, attended) {
   return [step.padEnd(4), token.padEnd(16), probability.padEnd(11), attended].join('  ')
 }
 
-/** A space is part of many tokens: it is shown. A token that has no text of its own goes by its piece. */
+/**
+ * A space is part of many tokens: it is shown. A token that has no text of its own goes by its
+ * piece.
+ */
 function visible({ text, piece }) {
   return (text || piece.replaceAll('\u2581', ' ')).replaceAll(' ', '␣')
 }
@@ -104,7 +125,7 @@ async function main() {
     const page = await openPage(browser, server.url, (line) => console.error(line))
     await loadTranslator(page)
     if (plain) return await printPlain(page, texts)
-    console.error('attends: the source token with most cross-attention in the last decoder layer, mean over its heads')
+    console.error('attends: where most cross-attention goes, last decoder layer, mean of its heads')
     await page.exposeFunction('printHeader', printHeader)
     await page.exposeFunction('printStep', printStep)
     for (const text of texts) await printTable(page, text)

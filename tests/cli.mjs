@@ -6,7 +6,11 @@ import { test } from 'node:test'
 import { ROOT, SENTENCE, TRANSLATION } from './support/project.mjs'
 
 const run = (args, input = '') => {
-  const { status, stdout, stderr } = spawnSync('./build.sh', ['translate', ...args], { cwd: ROOT, input, encoding: 'utf8' })
+  const { status, stdout, stderr } = spawnSync('./build.sh', ['translate', ...args], {
+    cwd: ROOT,
+    input,
+    encoding: 'utf8',
+  })
   return { status, stdout, stderr }
 }
 const INPUT = `${SENTENCE}\n\n谢谢\n他昨天去了北京，今天又回来了。\n`
@@ -55,7 +59,12 @@ test('both give the same lines for sentences from standard input, blank ones inc
 
 test('both give the same table', () => {
   const [chrome, native] = [run([SENTENCE]), run(['--native', SENTENCE])]
-  const columns = ({ stdout }) => stdout.trimEnd().split('\n').slice(1, -1).map((line) => line.split(/ {2,}/))
+  const columns = ({ stdout }) =>
+    stdout
+      .trimEnd()
+      .split('\n')
+      .slice(1, -1)
+      .map((line) => line.split(/ {2,}/))
   const same = ([step, token, , attends]) => [step, token, attends.trim()]
   assert.deepEqual(columns(native).map(same), columns(chrome).map(same))
 })

@@ -1,4 +1,4 @@
-// The page's end of the worker: each call is a promise that its reply, an error or an abort settles.
+// The page's end of the worker: each call is a promise, settled by a reply, an error or an abort.
 
 import { GlassformerError } from './errors.js'
 import type { CallName, Calls, ToPage, ToWorker } from './protocol.js'
@@ -16,21 +16,33 @@ interface Pending {
 }
 
 export class Connection {
-  readonly #worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module', name: 'glassformer' })
+  readonly #worker = new Worker(new URL('./worker.js', import.meta.url), {
+    type: 'module',
+    name: 'glassformer',
+  })
   readonly #pending = new Map<number, Pending>()
   #lastId = 0
   #closed: GlassformerError | null = null
 
   constructor() {
-    this.#worker.addEventListener('message', (event: MessageEvent<ToPage>) => this.#receive(event.data))
+    this.#worker.addEventListener('message', (event: MessageEvent<ToPage>) =>
+      this.#receive(event.data),
+    )
     this.#worker.addEventListener('error', (event) => {
       const reason = event.message || 'its script could not be loaded'
       this.close(new GlassformerError('internal', `The worker stopped: ${reason}.`))
     })
   }
 
-  /** Rejects with the signal's reason as soon as it is aborted; the worker is told, and frees what it held. */
-  call<K extends CallName>(name: K, request: Calls[K]['request'], options: CallOptions = {}): Promise<Calls[K]['reply']> {
+  /**
+   * Rejects with the signal's reason as soon as it is aborted; the worker is told, and frees what
+   * it held.
+   */
+  call<K extends CallName>(
+    name: K,
+    request: Calls[K]['request'],
+    options: CallOptions = {},
+  ): Promise<Calls[K]['reply']> {
     if (options.signal?.aborted) return Promise.reject(options.signal.reason)
     if (this.#closed) return Promise.reject(this.#closed)
     return this.#ask(name, request, options)
@@ -58,7 +70,9 @@ export class Connection {
   }
 
   #ask<K extends CallName>(
-    name: K, request: Calls[K]['request'], { signal, onProgress }: CallOptions,
+    name: K,
+    request: Calls[K]['request'],
+    { signal, onProgress }: CallOptions,
   ): Promise<Calls[K]['reply']> {
     const id = ++this.#lastId
     return new Promise((resolve, reject) => {

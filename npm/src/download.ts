@@ -6,7 +6,11 @@ import { GlassformerError } from './errors.js'
 export type OnBytes = (loaded: number, total: number) => void
 
 /** The whole body of `url`. */
-export async function download(url: string, signal: AbortSignal, onBytes: OnBytes): Promise<Uint8Array> {
+export async function download(
+  url: string,
+  signal: AbortSignal,
+  onBytes: OnBytes,
+): Promise<Uint8Array> {
   const response = await request(url, signal)
   const total = Number(response.headers.get('content-length') ?? 0)
   const chunks: Uint8Array[] = []
@@ -18,7 +22,8 @@ export async function download(url: string, signal: AbortSignal, onBytes: OnByte
       if (done) break
       chunks.push(value)
       loaded += value.length
-      // A compressed body is longer than the length that was announced: then that was not its total.
+      // A compressed body is longer than the length that was announced: then that was not its
+      // total.
       onBytes(loaded, loaded > total ? 0 : total)
     }
   } catch (cause) {
@@ -30,7 +35,11 @@ export async function download(url: string, signal: AbortSignal, onBytes: OnByte
 }
 
 /** The body of `url` as text. */
-export async function downloadText(url: string, signal: AbortSignal, onBytes: OnBytes): Promise<string> {
+export async function downloadText(
+  url: string,
+  signal: AbortSignal,
+  onBytes: OnBytes,
+): Promise<string> {
   return new TextDecoder().decode(await download(url, signal, onBytes))
 }
 
@@ -40,18 +49,22 @@ async function request(url: string, signal: AbortSignal): Promise<Response> {
     response = await fetch(url, { signal })
   } catch (cause) {
     signal.throwIfAborted()
-    const message = `${url} could not be reached: no connection, or its server does not let this page read it (CORS).`
+    const reason = 'no connection, or its server does not let this page read it (CORS)'
+    const message = `${url} could not be reached: ${reason}.`
     throw new GlassformerError('download', message, { cause })
   }
   if (response.ok) return response
   const reason = response.status === 404 ? 'is not there' : 'could not be fetched'
-  throw new GlassformerError('download', `${url} ${reason} (HTTP ${response.status} ${response.statusText}).`)
+  throw new GlassformerError(
+    'download',
+    `${url} ${reason} (HTTP ${response.status} ${response.statusText}).`,
+  )
 }
 
 function broken(url: string, loaded: number, total: number, cause?: unknown): GlassformerError {
   const of = total > 0 ? ` of ${total}` : ''
-  const message = `The download of ${url} broke off after ${loaded}${of} bytes. Load the model again.`
-  return new GlassformerError('download', message, { cause })
+  const message = `The download of ${url} broke off after ${loaded}${of} bytes.`
+  return new GlassformerError('download', `${message} Load the model again.`, { cause })
 }
 
 function joined(chunks: Uint8Array[], length: number): Uint8Array {

@@ -8,7 +8,10 @@ import type { Adapter, ModelFacts, Phase, Snapshot } from './types.js'
 export interface Engine {
   readonly adapter: Omit<Adapter, 'fallbackReason'>
   load(
-    config: string, generationConfig: string, weights: Uint8Array, storage: string,
+    config: string,
+    generationConfig: string,
+    weights: Uint8Array,
+    storage: string,
     onProgress: (phase: Phase, loaded: number, total: number) => void,
   ): Promise<Model>
   allocatedBytes(): number
@@ -58,13 +61,18 @@ export async function compileEngine(wasmUrl: string): Promise<void> {
   try {
     await init({ module_or_path: wasmUrl })
   } catch (cause) {
-    const message = `The engine could not be loaded from ${wasmUrl}: ${String(cause)}. Give its address in \`wasmUrl\`.`
+    const failed = `The engine could not be loaded from ${wasmUrl}: ${String(cause)}.`
+    const message = `${failed} Give its address in \`wasmUrl\`.`
     throw new GlassformerError('download', message, { cause })
   }
 }
 
-/** The engine on the device asked for; `auto` takes the CPU where there is no WebGPU, and says why. */
-export async function openEngine(device: 'auto' | 'gpu' | 'cpu'): Promise<{ engine: Engine; adapter: Adapter }> {
+/**
+ * The engine on the device asked for; `auto` takes the CPU where there is no WebGPU, and says why.
+ */
+export async function openEngine(
+  device: 'auto' | 'gpu' | 'cpu',
+): Promise<{ engine: Engine; adapter: Adapter }> {
   const create = async (name: string, fallbackReason: string | null) => {
     const engine = (await WasmEngine.create(name)) as unknown as Engine
     return { engine, adapter: { ...engine.adapter, fallbackReason } }

@@ -1,4 +1,4 @@
-// The one error class that this package throws, and how an error crosses from the worker to the page.
+// The one error class that this package throws, and the form in which it leaves the worker.
 
 import type { ErrorCode } from './types.js'
 
@@ -20,15 +20,28 @@ export interface PlainError {
 }
 
 const CODES: ReadonlySet<unknown> = new Set<ErrorCode>([
-  'no-webgpu', 'device-lost', 'memory', 'download', 'weights', 'config', 'tokenizer', 'input', 'trace',
-  'disposed', 'internal',
+  'no-webgpu',
+  'device-lost',
+  'memory',
+  'download',
+  'weights',
+  'config',
+  'tokenizer',
+  'input',
+  'trace',
+  'disposed',
+  'internal',
 ])
 
-/** Anything thrown, as this package's error: the engine's own keep their code, all others are `internal`. */
+/**
+ * Anything thrown, as this package's error: the engine's own keep their code, all others are
+ * `internal`.
+ */
 export function asGlassformerError(thrown: unknown): GlassformerError {
   if (thrown instanceof GlassformerError) return thrown
   if (!(thrown instanceof Error)) return new GlassformerError('internal', String(thrown))
   const code = (thrown as { code?: unknown }).code
-  if (CODES.has(code)) return new GlassformerError(code as ErrorCode, thrown.message, { cause: thrown })
+  if (CODES.has(code))
+    return new GlassformerError(code as ErrorCode, thrown.message, { cause: thrown })
   return new GlassformerError('internal', `${thrown.name}: ${thrown.message}`, { cause: thrown })
 }

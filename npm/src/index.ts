@@ -3,6 +3,20 @@
 export { GlassformerError } from './errors.js'
 export { Translator } from './translator.js'
 export type {
-  Adapter, Candidate, DecodeStep, EncodeStep, ErrorCode, LoadOptions, ModelFacts, Phase, Progress, Ring, Snapshot,
-  Step, Storage, Token, TranslateOptions, Translation,
+  Adapter,
+  Candidate,
+  DecodeStep,
+  EncodeStep,
+  ErrorCode,
+  LoadOptions,
+  ModelFacts,
+  Phase,
+  Progress,
+  Ring,
+  Snapshot,
+  Step,
+  Storage,
+  Token,
+  TranslateOptions,
+  Translation,
 } from './types.js'

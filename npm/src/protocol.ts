@@ -2,25 +2,48 @@
 
 import type { PlainError } from './errors.js'
 import type {
-  Adapter, DecodeStep, EncodeStep, ModelFacts, Progress, Snapshot, Storage, Token, TranslateOptions, Translation,
+  Adapter,
+  DecodeStep,
+  EncodeStep,
+  ModelFacts,
+  Progress,
+  Snapshot,
+  Storage,
+  Token,
+  TranslateOptions,
+  Translation,
 } from './types.js'
 
 /** The calls that the page may make: what goes out and what comes back. */
 export interface Calls {
   load: {
-    request: { base: string; device: 'auto' | 'gpu' | 'cpu'; storage: Storage; wasmUrl: string | null }
+    request: {
+      base: string
+      device: 'auto' | 'gpu' | 'cpu'
+      storage: Storage
+      wasmUrl: string | null
+    }
     reply: { adapter: Adapter; model: ModelFacts; sites: string[] }
   }
   tokenize: { request: { text: string }; reply: Token[] }
   /** Encodes one text; `decoding`, a number of the page's choice, stands for it until `end`. */
-  begin: { request: { decoding: number; text: string; options: Omit<TranslateOptions, 'signal'> }; reply: EncodeStep }
+  begin: {
+    request: { decoding: number; text: string; options: Omit<TranslateOptions, 'signal'> }
+    reply: EncodeStep
+  }
   /** Up to `count` further steps; none when the translation is complete. */
   next: { request: { decoding: number; count: number }; reply: DecodeStep[] }
   /** Frees a decoding, if it is there: one whose `begin` failed or was aborted is not. */
   end: { request: { decoding: number }; reply: null }
-  translateAll: { request: { texts: string[]; maxTokens: number | undefined }; reply: Translation[] }
+  translateAll: {
+    request: { texts: string[]; maxTokens: number | undefined }
+    reply: Translation[]
+  }
   allocatedBytes: { request: null; reply: number }
-  /** Aborts all other calls and frees everything; the reply says how many bytes the engine holds then. */
+  /**
+   * Aborts all other calls and frees everything; the reply says how many bytes the engine holds
+   * then.
+   */
   dispose: { request: null; reply: number }
 }
 
@@ -28,7 +51,9 @@ export type CallName = keyof Calls
 
 /** From page to worker: a call, or the wish to abort one. */
 export type ToWorker =
-  | { [K in CallName]: { kind: 'call'; id: number; name: K; request: Calls[K]['request'] } }[CallName]
+  | {
+      [K in CallName]: { kind: 'call'; id: number; name: K; request: Calls[K]['request'] }
+    }[CallName]
   | { kind: 'abort'; id: number }
 
 /** From worker to page: progress of a call, and how it ended. */

@@ -1,4 +1,4 @@
-// What the worker does for the page: it owns the engine, the model, the tokenizer and the decodings under way.
+// What the worker does for the page: it owns engine, model, tokenizer and the decodings under way.
 
 import { download, downloadText } from './download.js'
 import { compileEngine, openEngine, type Decoding, type Engine, type Model } from './engine.js'
@@ -15,7 +15,9 @@ export interface Context {
   onProgress: (progress: Progress) => void
 }
 
-type Service = { [K in CallName]: (request: Calls[K]['request'], context: Context) => Promise<Calls[K]['reply']> }
+type Service = {
+  [K in CallName]: (request: Calls[K]['request'], context: Context) => Promise<Calls[K]['reply']>
+}
 
 interface Loaded {
   engine: Engine
@@ -32,7 +34,7 @@ interface Open {
 
 const CANDIDATES = 10
 const LARGEST_BATCH = 16
-/** Steps a call in a batch: few at first, since most sentences are short, then many, since calls cost. */
+/** Steps a call in a batch: few while the short sentences end, then many, since calls cost. */
 const STEPS_AT_FIRST = 8
 const STEPS_AT_MOST = 32
 
@@ -42,7 +44,8 @@ export function createService(): Service {
   const open = new Map<number, Open>()
 
   const ready = (): Loaded => {
-    if (!loaded) throw new GlassformerError('internal', 'The worker was called before its model was loaded.')
+    if (!loaded)
+      throw new GlassformerError('internal', 'The worker was called before its model was loaded.')
     return loaded
   }
   const find = (decoding: number): Open => {
@@ -66,7 +69,13 @@ export function createService(): Service {
       try {
         const onPart = (phase: Progress['phase'], part: number, total: number) =>
           context.onProgress({ phase, file: '', loaded: part, total })
-        const model = await engine.load(files.config, files.generationConfig, files.weights, request.storage, onPart)
+        const model = await engine.load(
+          files.config,
+          files.generationConfig,
+          files.weights,
+          request.storage,
+          onPart,
+        )
         tokenizer.checkAgainst(model.facts.vocabulary, model.eosTokenId)
         context.onProgress({ phase: 'ready', file: '', loaded: 1, total: 1 })
         loaded = { engine, model, tokenizer }
@@ -109,12 +118,21 @@ export function createService(): Service {
 
     async translateAll({ texts, maxTokens }, { signal }) {
       const { model, tokenizer } = ready()
-      const sources = texts.map((text, index) => sourceOf(text, `texts[${index}]`, tokenizer, model.facts.maxPositions))
-      const byLength = sources.map((_, index) => index).sort((a, b) => sources[a]!.ids.length - sources[b]!.ids.length)
+      const sources = texts.map((text, index) =>
+        sourceOf(text, `texts[${index}]`, tokenizer, model.facts.maxPositions),
+      )
+      const byLength = sources
+        .map((_, index) => index)
+        .sort((a, b) => sources[a]!.ids.length - sources[b]!.ids.length)
       const translations: Translation[] = []
       for (let start = 0; start < byLength.length; start += LARGEST_BATCH) {
         const batch = byLength.slice(start, start + LARGEST_BATCH)
-        const done = await translateBatch(batch.map((index) => sources[index]!), maxTokens, ready(), signal)
+        const done = await translateBatch(
+          batch.map((index) => sources[index]!),
+          maxTokens,
+          ready(),
+          signal,
+        )
         batch.forEach((index, row) => (translations[index] = done[row]!))
       }
       return translations
@@ -143,7 +161,10 @@ interface Files {
 }
 
 /** The model's four files and the engine's code, all at once; when one fails, the others stop. */
-async function fetchFiles(request: Calls['load']['request'], { signal, onProgress }: Context): Promise<Files> {
+async function fetchFiles(
+  request: Calls['load']['request'],
+  { signal, onProgress }: Context,
+): Promise<Files> {
   const failed = new AbortController()
   const either = AbortSignal.any([signal, failed.signal])
   const onBytes = (file: string) => (loaded: number, total: number) =>
@@ -165,7 +186,10 @@ async function fetchFiles(request: Calls['load']['request'], { signal, onProgres
 }
 
 async function translateBatch(
-  sources: Source[], maxTokens: number | undefined, { model, tokenizer }: Loaded, signal: AbortSignal,
+  sources: Source[],
+  maxTokens: number | undefined,
+  { model, tokenizer }: Loaded,
+  signal: AbortSignal,
 ): Promise<Translation[]> {
   signal.throwIfAborted()
   const readers = sources.map((source) => new TranslationReader(source, tokenizer))
@@ -183,12 +207,18 @@ async function translateBatch(
   }
 }
 
-/** The options as the engine wants them: all there, and numbers that are possible; what it means, the engine checks. */
+/**
+ * The options as the engine wants them: all there, and numbers that are possible; what it means,
+ * the engine checks.
+ */
 function beginOptions({ candidates, trace = [], maxTokens, ringCapacity }: TranslateOptions) {
   const whole = (name: string, value: number | undefined, preset: number) => {
     if (value === undefined) return preset
     if (Number.isInteger(value) && value > 0 && value < 2 ** 31) return value
-    throw new GlassformerError('input', `${name}: expected a whole number above 0, found ${String(value)}.`)
+    throw new GlassformerError(
+      'input',
+      `${name}: expected a whole number above 0, found ${String(value)}.`,
+    )
   }
   return {
     candidates: whole('candidates', candidates, CANDIDATES),

@@ -3,12 +3,25 @@
 import type { Decoding, RawRow, RawStep } from './engine.js'
 import type { Source } from './text.js'
 import { Reader, type Tokenizer } from './tokenizer.js'
-import type { Candidate, DecodeStep, EncodeStep, Ring, Snapshot, Token, Translation } from './types.js'
+import type {
+  Candidate,
+  DecodeStep,
+  EncodeStep,
+  Ring,
+  Snapshot,
+  Token,
+  Translation,
+} from './types.js'
 
 /** The step that `translate` yields first. */
 export function encodeStep(source: Source, decoding: Decoding, tokenizer: Tokenizer): EncodeStep {
   const { trace } = decoding.encoded
-  return { phase: 'encode', source: tokenizer.tokens(source.ids), cut: source.cut, trace: trace.map(ofOneSentence) }
+  return {
+    phase: 'encode',
+    source: tokenizer.tokens(source.ids),
+    cut: source.cut,
+    trace: trace.map(ofOneSentence),
+  }
 }
 
 /** Turns the steps of one sentence into `DecodeStep`s, in order. */
@@ -24,9 +37,11 @@ export class StepReader {
 
   read(raw: RawStep): DecodeStep {
     const row = raw.rows[0]!
-    const candidates = row.candidates.map(({ id, logProbability }): Candidate => (
-      { ...this.#reader.peek(id), probability: Math.exp(logProbability), logProbability }
-    ))
+    const candidates = row.candidates.map(({ id, logProbability }): Candidate => ({
+      ...this.#reader.peek(id),
+      probability: Math.exp(logProbability),
+      logProbability,
+    }))
     const input = this.#input ?? new Reader(this.#reader.tokenizer).push(row.input)
     const token = (this.#input = this.#reader.push(row.token))
     return {
@@ -54,7 +69,14 @@ export class TranslationReader {
   constructor(source: Source, tokenizer: Tokenizer) {
     this.#reader = new Reader(tokenizer)
     const tokens = tokenizer.tokens(source.ids)
-    this.#translation = { text: '', source: tokens, tokens: [], probabilities: [], finish: 'length', cut: source.cut }
+    this.#translation = {
+      text: '',
+      source: tokens,
+      tokens: [],
+      probabilities: [],
+      finish: 'length',
+      cut: source.cut,
+    }
   }
 
   read(row: RawRow): void {
@@ -75,7 +97,12 @@ export function ringAt(position: number, capacity: number): Ring {
     const held = position - ((position - slot) & (capacity - 1))
     return held >= 0 ? held : -1
   })
-  return { capacity, written: position & (capacity - 1), used: Math.min(position + 1, capacity), positions }
+  return {
+    capacity,
+    written: position & (capacity - 1),
+    used: Math.min(position + 1, capacity),
+    positions,
+  }
 }
 
 function ofOneSentence({ site, shape, data }: Snapshot): Snapshot {

@@ -1,4 +1,4 @@
-// What a text must be before it becomes tokens: whole characters, something to translate, no longer than the model reads.
+// What a text must be before it becomes tokens: whole characters, not blank, short enough.
 
 import { GlassformerError } from './errors.js'
 import type { Tokenizer } from './tokenizer.js'
@@ -10,14 +10,26 @@ export interface Source {
   cut: string
 }
 
-/** Ids of `text`, which `name` names in an error. Of a text that is too long, the longest beginning that fits. */
-export function sourceOf(text: unknown, name: string, tokenizer: Tokenizer, maxPositions: number): Source {
+/**
+ * Ids of `text`, which `name` names in an error. Of a text that is too long, the longest beginning
+ * that fits.
+ */
+export function sourceOf(
+  text: unknown,
+  name: string,
+  tokenizer: Tokenizer,
+  maxPositions: number,
+): Source {
   if (typeof text !== 'string') {
-    throw new GlassformerError('input', `${name}: expected a string, found ${text === null ? 'null' : typeof text}.`)
+    throw new GlassformerError(
+      'input',
+      `${name}: expected a string, found ${text === null ? 'null' : typeof text}.`,
+    )
   }
   const clean = wellFormed(text)
   if (clean.trim() === '') {
-    const message = `${name}: expected something to translate, found only ${text === '' ? '\'\'' : 'spaces or control characters'}.`
+    const found = text === '' ? 'an empty text' : 'only spaces or control characters'
+    const message = `${name}: expected something to translate, found ${found}.`
     throw new GlassformerError('input', message)
   }
   // No text longer than this fits, and tokenizing megabytes to find out would take long.
@@ -29,15 +41,24 @@ export function sourceOf(text: unknown, name: string, tokenizer: Tokenizer, maxP
 }
 
 /**
- * Lone surrogates become U+FFFD and control characters spaces: neither is text, and both would reach the model as bytes
- * that it was never trained on. The length stays, so places in the result are places in `text`.
+ * Lone surrogates become U+FFFD and control characters spaces: neither is text, and both would
+ * reach the model as bytes that it was never trained on. The length stays, so places in the result
+ * are places in `text`.
  */
 function wellFormed(text: string): string {
   return text.toWellFormed().replace(/\p{Cc}/gu, ' ')
 }
 
-/** Where the longest beginning of `text` ends whose tokens are the first of `ids` and fit the model's positions. */
-function fittingEnd(text: string, ids: number[], tokenizer: Tokenizer, maxPositions: number): number {
+/**
+ * Where the longest beginning of `text` ends whose tokens are the first of `ids` and fit the
+ * model's positions.
+ */
+function fittingEnd(
+  text: string,
+  ids: number[],
+  tokenizer: Tokenizer,
+  maxPositions: number,
+): number {
   let fits = 0
   let tooLong = text.length + 1
   while (tooLong - fits > 1) {
@@ -45,7 +66,8 @@ function fittingEnd(text: string, ids: number[], tokenizer: Tokenizer, maxPositi
     if (tokenizer.encode(text.slice(0, middle)).length <= maxPositions) fits = middle
     else tooLong = middle
   }
-  // A beginning that stops inside a token, or between the halves of a surrogate pair, has other tokens at its end.
+  // A beginning that stops inside a token, or between the halves of a surrogate pair, has other
+  // tokens at its end.
   for (let end = fits; end > 0 && end > fits - tokenizer.longestPiece; end -= 1) {
     const beginning = tokenizer.encode(text.slice(0, end)).slice(0, -1)
     if (beginning.every((id, index) => id === ids[index])) return end

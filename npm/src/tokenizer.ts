@@ -15,14 +15,21 @@ export class Tokenizer {
 
   constructor(json: string) {
     try {
-      this.#inner = new HuggingFaceTokenizer(JSON.parse(json) as object, { clean_up_tokenization_spaces: false })
+      this.#inner = new HuggingFaceTokenizer(JSON.parse(json) as object, {
+        clean_up_tokenization_spaces: false,
+      })
     } catch (cause) {
-      const message = `tokenizer.json cannot be read: ${(cause as Error).message}. It begins with ${excerpt(json)}.`
-      throw new GlassformerError('tokenizer', message, { cause })
+      const begins = JSON.stringify(json.slice(0, 24))
+      const message = `tokenizer.json cannot be read: ${(cause as Error).message}.`
+      throw new GlassformerError('tokenizer', `${message} It begins with ${begins}.`, { cause })
     }
-    const special = [...this.#inner.get_added_tokens_decoder().values()].filter((token) => token.special)
+    const special = [...this.#inner.get_added_tokens_decoder().values()].filter(
+      (token) => token.special,
+    )
     this.#special = new Set(special.map((token) => token.id))
-    this.longestPiece = Math.max(...[...this.#inner.get_vocab().keys()].map((piece) => piece.length))
+    this.longestPiece = Math.max(
+      ...[...this.#inner.get_vocab().keys()].map((piece) => piece.length),
+    )
   }
 
   /** Refuses a model that these tokens do not belong to. */
@@ -30,7 +37,8 @@ export class Tokenizer {
     const size = this.#inner.get_vocab().size
     if (size > vocabulary) throw mismatch(`at most the model's ${vocabulary} tokens`, `${size}`)
     const last = this.encode('').at(-1)
-    if (last !== eosTokenId) throw mismatch(`texts that end with the token ${eosTokenId}`, `${last ?? 'no token'}`)
+    if (last !== eosTokenId)
+      throw mismatch(`texts that end with the token ${eosTokenId}`, `${last ?? 'no token'}`)
   }
 
   /** Ids of `text`, ending with the end-of-sentence token. */
@@ -59,10 +67,15 @@ export class Tokenizer {
   }
 }
 
-/** Reads ids one after another and says what text each adds; the texts joined are the decoded whole. */
+/**
+ * Reads ids one after another and says what text each adds; the texts joined are the decoded whole.
+ */
 export class Reader {
   readonly tokenizer: Tokenizer
-  /** The last token that is text, then the bytes after it that are no character yet: enough to place what follows. */
+  /**
+   * The last token that is text, then the bytes after it that are no character yet: enough to place
+   * what follows.
+   */
   #context: number[] = []
   #text = ''
 
@@ -96,10 +109,6 @@ export class Reader {
 }
 
 function mismatch(expected: string, found: string): GlassformerError {
-  const message = `tokenizer.json: expected ${expected}, found ${found}. Take the one that belongs to this model.`
-  return new GlassformerError('tokenizer', message)
-}
-
-function excerpt(text: string): string {
-  return JSON.stringify(text.slice(0, 24))
+  const message = `tokenizer.json: expected ${expected}, found ${found}.`
+  return new GlassformerError('tokenizer', `${message} Take the one that belongs to this model.`)
 }

@@ -3,7 +3,15 @@
 import { Connection } from './connection.js'
 import { GlassformerError } from './errors.js'
 import type { Calls } from './protocol.js'
-import type { Adapter, LoadOptions, ModelFacts, Step, Token, TranslateOptions, Translation } from './types.js'
+import type {
+  Adapter,
+  LoadOptions,
+  ModelFacts,
+  Step,
+  Token,
+  TranslateOptions,
+  Translation,
+} from './types.js'
 
 /** Steps that are computed ahead of the reader at most, while nothing is traced. */
 const STEPS_AHEAD = 16
@@ -26,8 +34,8 @@ export class Translator {
   }
 
   /**
-   * Loads the model in the folder `url`, which holds `config.json`, `generation_config.json`, `tokenizer.json` and
-   * `model.safetensors`. A relative address starts from the page's own.
+   * Loads the model in the folder `url`, which holds `config.json`, `generation_config.json`,
+   * `tokenizer.json` and `model.safetensors`. A relative address starts from the page's own.
    */
   static async load(url: string | URL, options: LoadOptions = {}): Promise<Translator> {
     options.signal?.throwIfAborted()
@@ -52,23 +60,29 @@ export class Translator {
   }
 
   /**
-   * Translates `text` step by step: one `encode` step, then a `decode` step for each token, the end-of-sentence token
-   * included. Leaving the loop or aborting the signal frees what the translation held. Several may run at once.
+   * Translates `text` step by step: one `encode` step, then a `decode` step for each token, the
+   * end-of-sentence token included. Leaving the loop or aborting the signal frees what the
+   * translation held. Several may run at once.
    */
-  async *translate(text: string, { signal, ...options }: TranslateOptions = {}): AsyncGenerator<Step, void> {
+  async *translate(
+    text: string,
+    { signal, ...options }: TranslateOptions = {},
+  ): AsyncGenerator<Step, void> {
     const decoding = ++this.#lastDecoding
     try {
       yield await this.#connection.call('begin', { decoding, text, options }, { signal })
       yield* this.#steps(decoding, options.trace?.length ? 1 : STEPS_AHEAD, signal)
     } finally {
-      // Not waited for: what was aborted is over for the caller now, and a closed worker has freed it.
+      // Not waited for: what was aborted is over for the caller now, and a closed worker has freed
+      // it.
       this.#connection.call('end', { decoding }).catch(() => {})
     }
   }
 
   /** Translates many texts, several at a time; the translations come in the order of the texts. */
   translateAll(
-    texts: string[], { signal, maxTokens }: Pick<TranslateOptions, 'signal' | 'maxTokens'> = {},
+    texts: string[],
+    { signal, maxTokens }: Pick<TranslateOptions, 'signal' | 'maxTokens'> = {},
   ): Promise<Translation[]> {
     return this.#connection.call('translateAll', { texts, maxTokens }, { signal })
   }
@@ -78,16 +92,29 @@ export class Translator {
     return this.#connection.call('allocatedBytes', null)
   }
 
-  /** Frees the model and its device and ends the worker; what is under way rejects with the code `disposed`. */
+  /**
+   * Frees the model and its device and ends the worker; what is under way rejects with the code
+   * `disposed`.
+   */
   dispose(): Promise<void> {
-    return this.#connection.dispose(new GlassformerError('disposed', 'This Translator was disposed of. Load another.'))
+    return this.#connection.dispose(
+      new GlassformerError('disposed', 'This Translator was disposed of. Load another.'),
+    )
   }
 
-  /** Asks for 1, 2, 4, … steps while the reader reads those before, `ahead` at most; with 1, none is asked for early. */
-  async *#steps(decoding: number, ahead: number, signal: AbortSignal | undefined): AsyncGenerator<Step, void> {
+  /**
+   * Asks for 1, 2, 4, … steps while the reader reads those before, `ahead` at most; with 1, none is
+   * asked for early.
+   */
+  async *#steps(
+    decoding: number,
+    ahead: number,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<Step, void> {
     const ask = (count: number) => {
       const steps = this.#connection.call('next', { decoding, count }, { signal })
-      // The reader may leave before it waits for these; an error that it does wait for reaches it all the same.
+      // The reader may leave before it waits for these; an error that it does wait for reaches it
+      // all the same.
       steps.catch(() => {})
       return steps
     }

@@ -1,8 +1,10 @@
-// The public types of the package: what a model is, what one decoding step holds, what may go wrong.
+// The public types of the package: what a model is, what a step holds, what may go wrong.
 
 /** Where the numbers come from: the adapter that computes every one of them. */
 export interface Adapter {
-  /** `WebGPU` on a GPU or a software adapter, `CPU` for the engine's own executor in WebAssembly. */
+  /**
+   * `WebGPU` on a GPU or a software adapter, `CPU` for the engine's own executor in WebAssembly.
+   */
   backend: 'WebGPU' | 'CPU'
   /** As the browser names it, e.g. `NVIDIA GeForce RTX 4070` or `SwiftShader`. */
   name: string
@@ -46,8 +48,9 @@ export type Storage = 'f32' | 'f16' | 'int8'
 export interface Token {
   id: number
   /**
-   * The text it stands for; a leading space is a real space. Special tokens keep their name (`</s>`). Where several
-   * tokens are the bytes of one character, the last one has the character and the others have ''.
+   * The text it stands for; a leading space is a real space. Special tokens keep their name
+   * (`</s>`). Where several tokens are the bytes of one character, the last one has the character
+   * and the others have ''.
    */
   text: string
   /** The vocabulary's own spelling (`▁apple`, `<0xE8>`). */
@@ -87,7 +90,9 @@ export interface Ring {
 export interface EncodeStep {
   phase: 'encode'
   source: Token[]
-  /** Characters of the source that did not fit the model's positions, from the end; '' when all did. */
+  /**
+   * Characters of the source that did not fit the model's positions, from the end; '' when all did.
+   */
   cut: string
   trace: Snapshot[]
 }
@@ -97,7 +102,10 @@ export interface DecodeStep {
   phase: 'decode'
   /** Position of the new token in the target, from 0. */
   position: number
-  /** The token that went in (the start token, or the one of the step before) and the one that came out. */
+  /**
+   * The token that went in (the start token, or the one of the step before) and the one that came
+   * out.
+   */
   input: Token
   token: Token
   probability: number
@@ -109,7 +117,10 @@ export interface DecodeStep {
   ring: Ring
   /** The translation so far. */
   text: string
-  /** Null while it goes on; `end` after the end-of-sentence token, `length` when the limit stopped it. */
+  /**
+   * Null while it goes on; `end` after the end-of-sentence token, `length` when the limit stopped
+   * it.
+   */
   finish: null | 'end' | 'length'
   trace: Snapshot[]
 }
@@ -132,7 +143,9 @@ export interface Progress {
   phase: Phase
   /** The file that is on its way, '' for phases that concern no file. */
   file: string
-  /** Bytes in `download`, tensors in `upload`, pipelines in `compile`. `total` is 0 when unknown. */
+  /**
+   * Bytes in `download`, tensors in `upload`, pipelines in `compile`. `total` is 0 when unknown.
+   */
   loaded: number
   total: number
 }
@@ -140,7 +153,10 @@ export interface Progress {
 export interface LoadOptions {
   onProgress?: (progress: Progress) => void
   signal?: AbortSignal
-  /** `auto` (the default) takes the GPU where there is one, else the CPU executor, and says so in `adapter`. */
+  /**
+   * `auto` (the default) takes the GPU where there is one, else the CPU executor, and says so in
+   * `adapter`.
+   */
   device?: 'auto' | 'gpu' | 'cpu'
   /** How weights lie in memory; int8 (the default) is the fastest. */
   storage?: Storage
@@ -161,6 +177,14 @@ export interface TranslateOptions {
 }
 
 export type ErrorCode =
-  | 'no-webgpu' | 'device-lost' | 'memory'
-  | 'download' | 'weights' | 'config' | 'tokenizer'
-  | 'input' | 'trace' | 'disposed' | 'internal'
+  | 'no-webgpu'
+  | 'device-lost'
+  | 'memory'
+  | 'download'
+  | 'weights'
+  | 'config'
+  | 'tokenizer'
+  | 'input'
+  | 'trace'
+  | 'disposed'
+  | 'internal'

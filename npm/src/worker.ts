@@ -1,4 +1,4 @@
-// The worker's entry: receives calls, lets the service answer them, and sends replies and errors back.
+// The worker's entry: receives calls, lets the service answer them, sends replies and errors back.
 
 import { asGlassformerError } from './errors.js'
 import { buffersOf, type CallName, type Calls, type ToPage, type ToWorker } from './protocol.js'
@@ -20,9 +20,15 @@ page.addEventListener('message', (event: MessageEvent<ToWorker>) => {
   underWay.set(message.id, { controller, answered })
 })
 
-async function answer({ id, name, request }: Extract<ToWorker, { kind: 'call' }>, signal: AbortSignal): Promise<void> {
+async function answer(
+  { id, name, request }: Extract<ToWorker, { kind: 'call' }>,
+  signal: AbortSignal,
+): Promise<void> {
   const onProgress: Context['onProgress'] = (progress) => send({ kind: 'progress', id, progress })
-  const method = service[name] as (request: unknown, context: Context) => Promise<Calls[CallName]['reply']>
+  const method = service[name] as (
+    request: unknown,
+    context: Context,
+  ) => Promise<Calls[CallName]['reply']>
   try {
     if (name === 'dispose') await abortAll()
     const reply = await method(request, { signal, onProgress })
