@@ -236,7 +236,7 @@ test() {
   build
   build_native
   passed=0 failed=0
-  part 'native, twins and goldens' cargo test --release
+  part 'native, twins and goldens' cargo test
   part 'in Chrome, on WebGPU' \
     env WASM_BINDGEN_TEST_TIMEOUT=900 wasm-pack test --headless --chrome --release \
     --mode no-install --chromedriver "$(command -v chromedriver)" -- --test browser

@@ -10,10 +10,10 @@ export async function download(
   url: string,
   signal: AbortSignal,
   onBytes: OnBytes,
-): Promise<Uint8Array> {
+): Promise<Uint8Array<ArrayBuffer>> {
   const response = await request(url, signal)
   const total = Number(response.headers.get('content-length') ?? 0)
-  const chunks: Uint8Array[] = []
+  const chunks: Uint8Array<ArrayBuffer>[] = []
   let loaded = 0
   onBytes(0, total)
   try {
@@ -22,16 +22,14 @@ export async function download(
       if (done) break
       chunks.push(value)
       loaded += value.length
-      // A compressed body is longer than the length that was announced: then that was not its
-      // total.
+      // A body that was compressed on its way is longer than the length that was announced.
       onBytes(loaded, loaded > total ? 0 : total)
     }
   } catch (cause) {
     signal.throwIfAborted()
     throw broken(url, loaded, total, cause)
   }
-  if (loaded < total) throw broken(url, loaded, total)
-  return joined(chunks, loaded)
+  return new Uint8Array(await new Blob(chunks).arrayBuffer())
 }
 
 /** The body of `url` as text. */
@@ -61,18 +59,8 @@ async function request(url: string, signal: AbortSignal): Promise<Response> {
   )
 }
 
-function broken(url: string, loaded: number, total: number, cause?: unknown): GlassformerError {
+function broken(url: string, loaded: number, total: number, cause: unknown): GlassformerError {
   const of = total > 0 ? ` of ${total}` : ''
   const message = `The download of ${url} broke off after ${loaded}${of} bytes.`
   return new GlassformerError('download', `${message} Load the model again.`, { cause })
-}
-
-function joined(chunks: Uint8Array[], length: number): Uint8Array {
-  const whole = new Uint8Array(length)
-  let offset = 0
-  for (const chunk of chunks) {
-    whole.set(chunk, offset)
-    offset += chunk.length
-  }
-  return whole
 }
