@@ -97,6 +97,7 @@ const table = {
     zh: '编码时还没有译文词元。前进一步，这里就有第一行。',
     en: 'While encoding there is no target token yet. Step forward and the first row appears.',
   },
+  seeEncoder: { zh: '先看编码器自注意力', en: 'See the encoder’s self-attention' },
   captionCross: {
     zh: (token: string, key: string, weight: string, place: string) =>
       `新词元「${token}」看得最多的是「${key}」：${weight}（${place}）。`,
