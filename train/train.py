@@ -44,7 +44,10 @@ def arguments():
 def prepare(config, options, workers):
     """The clean pairs and the tokenizer, which the first worker makes if the run has none."""
     pairs, report = read_folder(options.data)
+    found = sorted({pair.source for pair in pairs})
     pairs = select(pairs, config)
+    if not draw(pairs, config["weights"], config["seed"]):
+        raise SystemExit(f"the config gives no weight to any source found: {', '.join(found)}")
     path = options.run / "tokenizer.json"
     if workers.first:
         print(f"{len(pairs):,} pairs kept; seen and skipped: {dict(report)}", flush=True)
@@ -76,7 +79,10 @@ def learn(batch, objective, model, optimizers, config, device):
     with torch.autocast(device.type, torch.bfloat16, enabled=config["bf16"]):
         loss = objective(*(tensor.to(device) for tensor in batch))
     loss.backward()
-    torch.nn.utils.clip_grad_norm_(model.parameters(), config["clip"])
+    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config["clip"])
+    if not norm.isfinite():
+        # Not a step is taken, so that the last checkpoint stays sound; the meter ends the run.
+        return float("nan")
     for optimizer in optimizers:
         optimizer.step()
         optimizer.zero_grad()
