@@ -84,11 +84,7 @@ impl Error {
         expected: impl Into<String>,
         found: impl Into<String>,
     ) -> Error {
-        Error::Weights {
-            part: part.into(),
-            expected: expected.into(),
-            found: found.into(),
-        }
+        Error::Weights { part: part.into(), expected: expected.into(), found: found.into() }
     }
 
     /// A field of a configuration file holds a value that the engine does not honour.
@@ -97,11 +93,7 @@ impl Error {
         expected: impl Into<String>,
         found: impl Into<String>,
     ) -> Error {
-        Error::Config {
-            field: field.into(),
-            expected: expected.into(),
-            found: found.into(),
-        }
+        Error::Config { field: field.into(), expected: expected.into(), found: found.into() }
     }
 
     /// An argument of the caller's is out of range.
@@ -110,19 +102,12 @@ impl Error {
         expected: impl Into<String>,
         found: impl Into<String>,
     ) -> Error {
-        Error::Input {
-            what: what.into(),
-            expected: expected.into(),
-            found: found.into(),
-        }
+        Error::Input { what: what.into(), expected: expected.into(), found: found.into() }
     }
 
     /// Something failed that has no business failing.
     pub fn internal(what: impl Into<String>, found: impl Into<String>) -> Error {
-        Error::Internal {
-            what: what.into(),
-            found: found.into(),
-        }
+        Error::Internal { what: what.into(), found: found.into() }
     }
 
     /// The kind of failure, by the name that the npm package gives it (`ErrorCode`).
@@ -167,35 +152,19 @@ impl fmt::Display for Error {
         match self {
             Error::NoWebGpu { found } => write!(f, "No GPU to run on: {found}.")?,
             Error::DeviceLost { found } => write!(f, "The GPU device was lost: {found}.")?,
-            Error::Memory {
-                what,
-                needed,
-                limit,
-            } => {
+            Error::Memory { what, needed, limit } => {
                 write!(f, "{what} needs {needed} bytes, and {limit}.")?;
             }
-            Error::Weights {
-                part,
-                expected,
-                found,
-            } => {
+            Error::Weights { part, expected, found } => {
                 write!(f, "Weights, {part}: expected {expected}, found {found}.")?;
             }
-            Error::Config {
-                field,
-                expected,
-                found,
-            } => {
+            Error::Config { field, expected, found } => {
                 write!(f, "{field}: expected {expected}, found {found}.")?;
             }
             Error::Tokenizer { expected, found } => {
                 write!(f, "tokenizer.json: expected {expected}, found {found}.")?;
             }
-            Error::Input {
-                what,
-                expected,
-                found,
-            } => {
+            Error::Input { what, expected, found } => {
                 write!(f, "{what}: expected {expected}, found {found}.")?;
             }
             Error::Trace { pattern, nearest } => {

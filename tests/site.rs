@@ -5,11 +5,7 @@ use glassformer::site::{Block, Filter, Part, Site};
 fn model() -> Vec<Site> {
     let mut sites = vec![Site::ENCODER_EMBEDDING, Site::DECODER_POSITION];
     for layer in 0..12 {
-        sites.push(Site::encoder(
-            layer,
-            Block::FeedForward,
-            Part::PreActivation,
-        ));
+        sites.push(Site::encoder(layer, Block::FeedForward, Part::PreActivation));
         sites.push(Site::decoder(layer, Block::SelfAttention, Part::Ring));
         sites.push(Site::decoder(layer, Block::CrossAttention, Part::Weights));
         sites.push(Site::decoder(layer, Block::CrossAttention, Part::Scores));
@@ -46,11 +42,7 @@ fn names_that_are_none_are_errors() {
         "Decoder.embedding",
         "decoder.logits",
     ] {
-        assert_eq!(
-            name.parse::<Site>().unwrap_err().code(),
-            "trace",
-            "{name:?}"
-        );
+        assert_eq!(name.parse::<Site>().unwrap_err().code(), "trace", "{name:?}");
     }
 }
 
@@ -80,28 +72,16 @@ fn patterns_add_up_in_the_models_order() {
 #[test]
 fn a_misspelt_pattern_is_told_the_nearest_names() {
     for (pattern, near) in [
-        (
-            "decoder.*.cross_atention.weights",
-            "decoder.0.cross_attention.weights",
-        ),
-        (
-            "decoder.11.cross_attention.wieghts",
-            "decoder.11.cross_attention.weights",
-        ),
+        ("decoder.*.cross_atention.weights", "decoder.0.cross_attention.weights"),
+        ("decoder.11.cross_attention.wieghts", "decoder.11.cross_attention.weights"),
         ("logit", "logits"),
-        (
-            "decoder.99.cross_attention.scores",
-            "decoder.9.cross_attention.scores",
-        ),
+        ("decoder.99.cross_attention.scores", "decoder.9.cross_attention.scores"),
         ("logits.*", "logits"),
     ] {
         let error = Filter::new(&["*", pattern], &model()).unwrap_err();
         assert_eq!(error.code(), "trace");
         let message = error.to_string();
-        assert!(
-            message.contains(pattern) && message.contains(near),
-            "{message}"
-        );
+        assert!(message.contains(pattern) && message.contains(near), "{message}");
     }
     assert!(Filter::new(&[""], &model()).is_err());
     assert!(Filter::new(&["decoder"], &model()).is_err());

@@ -6,9 +6,8 @@ use glassformer::weights::{COLUMN_BLOCK, Matrix, Packed, Storage};
 fn noise(rows: usize, columns: usize) -> Matrix {
     let mut state = 0x2545_f491_4f6c_dd1d_u64 ^ (rows * 1000 + columns) as u64;
     let values = (0..rows * columns).map(|_| {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) as f32 / (1u64 << 29) as f32 - 2.0
     });
     Matrix::new(rows, columns, values.collect())
@@ -24,23 +23,12 @@ fn unpack(packed: &Packed) -> Vec<f32> {
 
 #[test]
 fn every_storage_round_trips_within_its_bound() {
-    for (rows, columns) in [
-        (1, 1),
-        (3, 15),
-        (5, 16),
-        (4, 17),
-        (7, 63),
-        (2, 260),
-        (13, 112),
-    ] {
+    for (rows, columns) in [(1, 1), (3, 15), (5, 16), (4, 17), (7, 63), (2, 260), (13, 112)] {
         let matrix = noise(rows, columns);
         for storage in Storage::ALL {
             let packed = matrix.pack(storage);
             let padded = columns.next_multiple_of(COLUMN_BLOCK);
-            assert_eq!(
-                packed.words.len(),
-                rows * padded / storage.values_per_word()
-            );
+            assert_eq!(packed.words.len(), rows * padded / storage.values_per_word());
             assert_eq!(packed.words_per_row() * rows, packed.words.len());
             assert_eq!(packed.scales.len(), rows);
             let back = unpack(&packed);
@@ -50,10 +38,7 @@ fn every_storage_round_trips_within_its_bound() {
                     Storage::F16 => x.abs() / 2048.0,
                     Storage::Int8 => packed.scales[i / columns] * 0.50001,
                 };
-                assert!(
-                    (x - y).abs() <= bound,
-                    "{storage:?} [{rows}, {columns}] {i}: {x} {y}"
-                );
+                assert!((x - y).abs() <= bound, "{storage:?} [{rows}, {columns}] {i}: {x} {y}");
             }
         }
     }
@@ -63,10 +48,7 @@ fn every_storage_round_trips_within_its_bound() {
 fn padding_is_zero() {
     let ones = Matrix::new(2, 3, vec![1.0; 6]);
     assert_eq!(ones.pack(Storage::F32).words[3..16], [0; 13]);
-    assert_eq!(
-        ones.pack(Storage::F16).words[1..8],
-        [0x3c00, 0, 0, 0, 0, 0, 0]
-    );
+    assert_eq!(ones.pack(Storage::F16).words[1..8], [0x3c00, 0, 0, 0, 0, 0, 0]);
     // Zero is 128 in bytes 0 to 2 and 0 in byte 3.
     assert_eq!(ones.pack(Storage::Int8).words[1..4], [0x0080_8080; 3]);
 }
@@ -109,10 +91,7 @@ fn masked_bytes_and_one_offset_give_the_product() {
             offset += x[0] + x[1] + x[2];
         }
         let found = packed.scales[row] * (sum - 128.0 * offset);
-        assert!(
-            (found - expected).abs() < 1e-3,
-            "row {row}: {found} {expected}"
-        );
+        assert!((found - expected).abs() < 1e-3, "row {row}: {found} {expected}");
         x.truncate(37);
     }
 }
@@ -122,8 +101,5 @@ fn stacked_rows_follow_each_other() {
     let (a, b) = (noise(2, 5), noise(3, 5));
     let stacked = Matrix::stack(&[&a, &b, &a]);
     assert_eq!((stacked.rows, stacked.columns), (7, 5));
-    assert_eq!(
-        stacked.data,
-        [a.data.clone(), b.data.clone(), a.data].concat()
-    );
+    assert_eq!(stacked.data, [a.data.clone(), b.data.clone(), a.data].concat());
 }

@@ -40,16 +40,10 @@ impl Fields {
         let Some(value) = self.take(field) else {
             return Ok(None);
         };
-        let number = value
-            .as_u64()
-            .and_then(|number| usize::try_from(number).ok());
+        let number = value.as_u64().and_then(|number| usize::try_from(number).ok());
         match number {
             Some(number) if (least..=most).contains(&number) => Ok(Some(number)),
-            _ => Err(self.error(
-                field,
-                format!("a whole number from {least} to {most}"),
-                &value,
-            )),
+            _ => Err(self.error(field, format!("a whole number from {least} to {most}"), &value)),
         }
     }
 
@@ -121,11 +115,9 @@ impl Fields {
         };
         match self.map.iter().find(|(_, value)| !is_off(value)) {
             None => Ok(()),
-            Some((field, value)) => Err(self.error(
-                field,
-                "no such field, or one that is off (false, 0, empty)",
-                value,
-            )),
+            Some((field, value)) => {
+                Err(self.error(field, "no such field, or one that is off (false, 0, empty)", value))
+            }
         }
     }
 

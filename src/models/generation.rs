@@ -59,13 +59,8 @@ impl Generation {
         };
         let mut token = |field| -> Result<u32> {
             let fallback = config.token(field, vocabulary)?;
-            let own = own
-                .as_mut()
-                .map(|own| own.token(field, vocabulary))
-                .transpose()?
-                .flatten();
-            own.or(fallback)
-                .ok_or_else(|| config.missing(field, "a token id"))
+            let own = own.as_mut().map(|own| own.token(field, vocabulary)).transpose()?.flatten();
+            own.or(fallback).ok_or_else(|| config.missing(field, "a token id"))
         };
         let start_token = token("decoder_start_token_id")?;
         let end_token = token("eos_token_id")?;
@@ -83,9 +78,7 @@ impl Generation {
             _ => {}
         }
         let most = 1 << 20;
-        let new_tokens = fields
-            .number("max_new_tokens", 1, most)?
-            .map(|count| count + 1);
+        let new_tokens = fields.number("max_new_tokens", 1, most)?.map(|count| count + 1);
         let max_length = fields.number("max_length", 2, most)?;
         let max_length = new_tokens.or(max_length).unwrap_or(max_positions);
         fields.only(ONLY)?;
@@ -96,13 +89,7 @@ impl Generation {
             config.ignore(HARMLESS);
             ONLY.iter().for_each(|(field, _)| config.ignore(field));
         }
-        Ok(Generation {
-            start_token,
-            end_token,
-            pad_token,
-            bans_padding,
-            max_length,
-        })
+        Ok(Generation { start_token, end_token, pad_token, bans_padding, max_length })
     }
 
     /// New tokens at most, where the decoder has that many positions.

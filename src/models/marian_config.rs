@@ -1,9 +1,9 @@
 //! What `config.json` and `generation_config.json` say of a MarianMT model.
 
-use crate::ops::activation::Activation;
 use super::fields::Fields;
 use super::generation::Generation;
 use crate::error::{Error, Result};
+use crate::ops::activation::Activation;
 use crate::site::{Block, Part, Site};
 
 /// The shape of a MarianMT model: post-norm layers, sinusoidal positions.
@@ -90,9 +90,7 @@ impl Config {
         let source_vocabulary = fields.size("vocab_size", MOST)?;
         let share_embeddings = fields.truth("share_encoder_decoder_embeddings", true)?;
         // With shared embeddings transformers takes the source's vocabulary for both.
-        let named = fields
-            .number("decoder_vocab_size", 1, MOST)?
-            .filter(|_| !share_embeddings);
+        let named = fields.number("decoder_vocab_size", 1, MOST)?.filter(|_| !share_embeddings);
         let target_vocabulary = named.unwrap_or(source_vocabulary);
         let max_positions = fields.size("max_position_embeddings", MOST)?;
         for (alias, size) in [
@@ -110,11 +108,7 @@ impl Config {
             Generation::read(&mut fields, generation, target_vocabulary, max_positions)?;
         if generation.pad_token as usize >= source_vocabulary {
             let expected = format!("a token id below {source_vocabulary}");
-            return Err(Error::config(
-                "pad_token_id",
-                expected,
-                generation.pad_token.to_string(),
-            ));
+            return Err(Error::config("pad_token_id", expected, generation.pad_token.to_string()));
         }
         fields.ignore(HARMLESS);
         fields.finish()?;
@@ -135,11 +129,7 @@ impl Config {
 
     /// What token embeddings are multiplied by.
     pub fn embedding_scale(&self) -> f32 {
-        if self.scale_embedding {
-            (self.model_width as f32).sqrt()
-        } else {
-            1.0
-        }
+        if self.scale_embedding { (self.model_width as f32).sqrt() } else { 1.0 }
     }
 
     /// Names under which a file may hold the encoder's embeddings `[V, D]`; the first that is there
@@ -164,11 +154,7 @@ impl Config {
 
     /// Names under which a file may hold the matrix `[V, D]` that makes logits.
     pub fn head_names(&self) -> &'static [&'static str] {
-        if self.tie_head {
-            self.decoder_embedding_names()
-        } else {
-            &[HEAD]
-        }
+        if self.tie_head { self.decoder_embedding_names() } else { &[HEAD] }
     }
 
     /// Sites of a pass over the source, in order.
@@ -215,21 +201,10 @@ const DECODER_EMBEDDING: &str = "model.decoder.embed_tokens.weight";
 const HEAD: &str = "lm_head.weight";
 
 const QUERY_KEY_VALUE: [Part; 3] = [Part::Query, Part::Key, Part::Value];
-const ATTENDED: [Part; 6] = [
-    Part::Scores,
-    Part::Weights,
-    Part::Context,
-    Part::Output,
-    Part::Residual,
-    Part::Norm,
-];
-const FEED_FORWARD: [Part; 5] = [
-    Part::PreActivation,
-    Part::Activation,
-    Part::Output,
-    Part::Residual,
-    Part::Norm,
-];
+const ATTENDED: [Part; 6] =
+    [Part::Scores, Part::Weights, Part::Context, Part::Output, Part::Residual, Part::Norm];
+const FEED_FORWARD: [Part; 5] =
+    [Part::PreActivation, Part::Activation, Part::Output, Part::Residual, Part::Norm];
 
 impl Stack {
     fn read(fields: &mut Fields, stack: &str, model_width: usize) -> Result<Stack> {
@@ -237,18 +212,10 @@ impl Stack {
         let heads = fields.size(&format!("{stack}_attention_heads"), model_width)?;
         let inner_width = fields.size(&format!("{stack}_ffn_dim"), MOST)?;
         if model_width.is_multiple_of(heads) {
-            return Ok(Stack {
-                layers,
-                heads,
-                inner_width,
-            });
+            return Ok(Stack { layers, heads, inner_width });
         }
         let field = format!("{}, {stack}_attention_heads", fields.file());
-        Err(Error::config(
-            field,
-            format!("a divisor of d_model {model_width}"),
-            heads.to_string(),
-        ))
+        Err(Error::config(field, format!("a divisor of d_model {model_width}"), heads.to_string()))
     }
 }
 

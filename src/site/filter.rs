@@ -29,19 +29,11 @@ impl Filter {
             }
             if !matched {
                 let nearest = nearest(pattern, &names);
-                return Err(Error::Trace {
-                    pattern: pattern.to_string(),
-                    nearest,
-                });
+                return Err(Error::Trace { pattern: pattern.to_string(), nearest });
             }
         }
-        let sites = model
-            .iter()
-            .zip(wanted)
-            .filter_map(|(site, wanted)| wanted.then_some(*site));
-        Ok(Filter {
-            sites: sites.collect(),
-        })
+        let sites = model.iter().zip(wanted).filter_map(|(site, wanted)| wanted.then_some(*site));
+        Ok(Filter { sites: sites.collect() })
     }
 
     /// Whether the site is to be traced.
@@ -93,11 +85,7 @@ fn nearest(pattern: &str, names: &[String]) -> Vec<String> {
         })
         .collect();
     ranked.sort_by_key(|(distance, _)| *distance);
-    ranked
-        .into_iter()
-        .take(5)
-        .map(|(_, name)| name.clone())
-        .collect()
+    ranked.into_iter().take(5).map(|(_, name)| name.clone()).collect()
 }
 
 /// Levenshtein distance: the fewest insertions, deletions and replacements of a character.

@@ -117,12 +117,7 @@ impl Site {
     /// A value in a layer of either stack.
     pub fn layer(stack: Stack, layer: usize, block: Block, part: Part) -> Site {
         let layer = u16::try_from(layer).expect("a model has fewer than 65,536 layers");
-        Site::Layer {
-            stack,
-            layer,
-            block,
-            part,
-        }
+        Site::Layer { stack, layer, block, part }
     }
 
     /// A value in a layer of the encoder.
@@ -141,19 +136,8 @@ impl fmt::Display for Site {
         match self {
             Site::Embedding(stack) => write!(f, "{}.embedding", stack.word()),
             Site::Position(stack) => write!(f, "{}.position", stack.word()),
-            Site::Layer {
-                stack,
-                layer,
-                block,
-                part,
-            } => {
-                write!(
-                    f,
-                    "{}.{layer}.{}.{}",
-                    stack.word(),
-                    block.word(),
-                    part.word()
-                )
+            Site::Layer { stack, layer, block, part } => {
+                write!(f, "{}.{layer}.{}.{}", stack.word(), block.word(), part.word())
             }
             Site::Logits => f.write_str("logits"),
             Site::Probabilities => f.write_str("probabilities"),
@@ -175,11 +159,10 @@ impl FromStr for Site {
             _ => None,
         };
         // A spelling that Display would not give (`decoder.03.…`) is no name of a site.
-        site.filter(|site| site.to_string() == name)
-            .ok_or_else(|| Error::Trace {
-                pattern: name.to_string(),
-                nearest: vec!["names like decoder.0.cross_attention.weights".to_string()],
-            })
+        site.filter(|site| site.to_string() == name).ok_or_else(|| Error::Trace {
+            pattern: name.to_string(),
+            nearest: vec!["names like decoder.0.cross_attention.weights".to_string()],
+        })
     }
 }
 

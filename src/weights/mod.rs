@@ -26,16 +26,8 @@ pub struct Matrix {
 impl Matrix {
     /// A matrix of the given values.
     pub fn new(rows: usize, columns: usize, data: Vec<f32>) -> Matrix {
-        assert_eq!(
-            data.len(),
-            rows * columns,
-            "Matrix::new: [{rows}, {columns}]"
-        );
-        Matrix {
-            rows,
-            columns,
-            data,
-        }
+        assert_eq!(data.len(), rows * columns, "Matrix::new: [{rows}, {columns}]");
+        Matrix { rows, columns, data }
     }
 
     /// The rows of all matrices, one after the other: one product then does the work of several.
@@ -44,16 +36,8 @@ impl Matrix {
         for matrix in matrices {
             assert_eq!(matrix.columns, columns, "Matrix::stack: equal columns");
         }
-        let data: Vec<f32> = matrices
-            .iter()
-            .flat_map(|matrix| &matrix.data)
-            .copied()
-            .collect();
-        Matrix {
-            rows: matrices.iter().map(|matrix| matrix.rows).sum(),
-            columns,
-            data,
-        }
+        let data: Vec<f32> = matrices.iter().flat_map(|matrix| &matrix.data).copied().collect();
+        Matrix { rows: matrices.iter().map(|matrix| matrix.rows).sum(), columns, data }
     }
 
     /// Packs it for the kernels.
@@ -74,11 +58,7 @@ impl<'a> Weights<'a> {
     /// Opens a `model.safetensors`; checks its header, reads no tensor yet.
     pub fn open(bytes: &'a [u8]) -> Result<Weights<'a>> {
         let file = Rc::new(safetensors::File::open(bytes)?);
-        Ok(Weights {
-            file,
-            read: Rc::default(),
-            prefix: String::new(),
-        })
+        Ok(Weights { file, read: Rc::default(), prefix: String::new() })
     }
 
     /// The same file, one component further down the path.
@@ -107,11 +87,7 @@ impl<'a> Weights<'a> {
 
     /// A matrix `[rows, columns]`.
     pub fn matrix(&self, name: &str, [rows, columns]: [usize; 2]) -> Result<Matrix> {
-        Ok(Matrix {
-            rows,
-            columns,
-            data: self.values(name, &[rows, columns])?,
-        })
+        Ok(Matrix { rows, columns, data: self.tensor(name, &[rows, columns])? })
     }
 
     /// A matrix `[rows, columns]` that files hold under one of several names: the first there is.
@@ -122,17 +98,21 @@ impl<'a> Weights<'a> {
 
     /// A vector `[length]`.
     pub fn vector(&self, name: &str, length: usize) -> Result<Vec<f32>> {
-        self.values(name, &[length])
+        self.tensor(name, &[length])
+    }
+
+    /// The values of a tensor of any shape, in row-major order.
+    pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+        let path = self.path(name);
+        let values = self.file.values(&path, shape)?;
+        self.read.borrow_mut().insert(path);
+        Ok(values)
     }
 
     /// Names of tensors in the file that nobody has read, sorted.
     pub fn unread(&self) -> Vec<String> {
         let read = self.read.borrow();
-        let names = self
-            .file
-            .names()
-            .into_iter()
-            .filter(|name| !read.contains(*name));
+        let names = self.file.names().into_iter().filter(|name| !read.contains(*name));
         names.map(str::to_string).collect()
     }
 
@@ -141,12 +121,5 @@ impl<'a> Weights<'a> {
         let read = self.read.borrow();
         let shapes = read.iter().filter_map(|name| self.file.shape(name));
         shapes.map(|shape| shape.iter().product::<usize>() as u64).sum()
-    }
-
-    fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
-        let path = self.path(name);
-        let values = self.file.values(&path, shape)?;
-        self.read.borrow_mut().insert(path);
-        Ok(values)
     }
 }

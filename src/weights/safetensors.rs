@@ -36,20 +36,13 @@ impl<'a> File<'a> {
 
     /// The shape of a tensor, if there is one of that name.
     pub fn shape(&self, name: &str) -> Option<Vec<usize>> {
-        self.tensors
-            .tensor(name)
-            .ok()
-            .map(|view| view.shape().to_vec())
+        self.tensors.tensor(name).ok().map(|view| view.shape().to_vec())
     }
 
     /// The values of a tensor of the given shape as f32, whatever float it is stored in.
     pub fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
         let view = self.tensors.tensor(name).map_err(|_| {
-            Error::weights(
-                name,
-                format!("a tensor of shape {shape:?}"),
-                "no tensor of that name",
-            )
+            Error::weights(name, format!("a tensor of shape {shape:?}"), "no tensor of that name")
         })?;
         if view.shape() != shape {
             let found = format!("shape {:?}", view.shape());
@@ -66,11 +59,7 @@ fn decode(name: &str, view: &TensorView<'_>) -> Result<Vec<f32>> {
         Dtype::F16 => words(data, |word| f16::from_le_bytes(word).to_f32()),
         Dtype::BF16 => words(data, |word| bf16::from_le_bytes(word).to_f32()),
         other => {
-            return Err(Error::weights(
-                name,
-                "dtype F32, F16 or BF16",
-                format!("{other}"),
-            ));
+            return Err(Error::weights(name, "dtype F32, F16 or BF16", format!("{other}")));
         }
     })
 }
@@ -87,24 +76,13 @@ fn header(bytes: &[u8]) -> Result<Map<String, Value>> {
         return Err(Error::weights("header length", "8 bytes", found));
     };
     let length = u64::from_le_bytes(*length);
-    let Some(text) = usize::try_from(length)
-        .ok()
-        .and_then(|length| rest.get(..length))
-    else {
+    let Some(text) = usize::try_from(length).ok().and_then(|length| rest.get(..length)) else {
         let expected = format!("at most the {} bytes that follow it", rest.len());
-        return Err(Error::weights(
-            "header length",
-            expected,
-            length.to_string(),
-        ));
+        return Err(Error::weights("header length", expected, length.to_string()));
     };
     match serde_json::from_slice(text) {
         Ok(Value::Object(header)) => Ok(header),
-        Ok(_) => Err(Error::weights(
-            "header",
-            "a JSON object",
-            "another kind of JSON",
-        )),
+        Ok(_) => Err(Error::weights("header", "a JSON object", "another kind of JSON")),
         Err(error) => Err(Error::weights("header", "a JSON object", error.to_string())),
     }
 }
@@ -118,19 +96,13 @@ fn survey(header: &Map<String, Value>, bytes: &[u8]) -> Result<()> {
     }
     claims.sort_by_key(|(range, _, _)| *range);
 
-    let text_length = bytes
-        .first_chunk()
-        .map_or(0, |length| u64::from_le_bytes(*length));
+    let text_length = bytes.first_chunk().map_or(0, |length| u64::from_le_bytes(*length));
     let available = bytes.len() as u64 - 8 - text_length;
     let mut position = 0;
     for ((begin, end), name, claim) in claims {
         if begin != position {
             let expected = format!("data that begins at byte {position}");
-            return Err(Error::weights(
-                name,
-                expected,
-                format!("data_offsets {begin} to {end}"),
-            ));
+            return Err(Error::weights(name, expected, format!("data_offsets {begin} to {end}")));
         }
         if end > available {
             let expected = format!("data up to byte {end}");
@@ -142,11 +114,7 @@ fn survey(header: &Map<String, Value>, bytes: &[u8]) -> Result<()> {
     }
     if position != available {
         let found = format!("{available} bytes");
-        return Err(Error::weights(
-            "end of file",
-            format!("{position} bytes of data"),
-            found,
-        ));
+        return Err(Error::weights("end of file", format!("{position} bytes of data"), found));
     }
     Ok(())
 }
@@ -156,11 +124,7 @@ fn claimed_range(name: &str, claim: &Value) -> Result<(u64, u64)> {
     let offsets = &claim["data_offsets"];
     match (offsets[0].as_u64(), offsets[1].as_u64()) {
         (Some(begin), Some(end)) if begin <= end => Ok((begin, end)),
-        _ => Err(Error::weights(
-            name,
-            "data_offsets [begin, end]",
-            offsets.to_string(),
-        )),
+        _ => Err(Error::weights(name, "data_offsets [begin, end]", offsets.to_string())),
     }
 }
 
@@ -177,9 +141,5 @@ fn check_size(name: &str, claim: &Value, spanned: u64) -> Result<()> {
         return Ok(());
     }
     let expected = format!("{spanned} bytes, as its data_offsets span");
-    Err(Error::weights(
-        name,
-        expected,
-        format!("{dtype} of shape {}", claim["shape"]),
-    ))
+    Err(Error::weights(name, expected, format!("{dtype} of shape {}", claim["shape"])))
 }

@@ -30,9 +30,7 @@ impl Storage {
 
     /// The storage of that name.
     pub fn parse(name: &str) -> Option<Storage> {
-        Storage::ALL
-            .into_iter()
-            .find(|storage| storage.name() == name)
+        Storage::ALL.into_iter().find(|storage| storage.name() == name)
     }
 
     /// Values that share a word.
@@ -91,13 +89,7 @@ impl Packed {
             row[..matrix.columns].copy_from_slice(values);
             scales.push(pack_row(&row, storage, &mut words));
         }
-        Packed {
-            storage,
-            rows: matrix.rows,
-            columns: matrix.columns,
-            words,
-            scales,
-        }
+        Packed { storage, rows: matrix.rows, columns: matrix.columns, words, scales }
     }
 
     /// Words from the start of a row to the start of the next.
@@ -112,12 +104,7 @@ impl Packed {
 
     /// Writes the K values of a row, as a kernel would read them.
     pub fn unpack_row(&self, row: usize, values: &mut [f32]) {
-        assert_eq!(
-            values.len(),
-            self.columns,
-            "unpack_row: a row of {} values",
-            self.columns
-        );
+        assert_eq!(values.len(), self.columns, "unpack_row: a row of {} values", self.columns);
         let width = self.words_per_row();
         let words = &self.words[row * width..][..width];
         let per_word = self.storage.values_per_word();
@@ -150,11 +137,5 @@ fn pack_row(row: &[f32], storage: Storage, words: &mut Vec<u32>) -> f32 {
 fn pack_int8(values: &[f32; 4], scale: f32) -> u32 {
     let quantised = values.map(|x| (x / scale).round().clamp(-127.0, 127.0) as i32);
     let [a, b, c, d] = quantised;
-    u32::from_le_bytes([
-        (a + BIAS) as u8,
-        (b + BIAS) as u8,
-        (c + BIAS) as u8,
-        d as u8,
-    ])
+    u32::from_le_bytes([(a + BIAS) as u8, (b + BIAS) as u8, (c + BIAS) as u8, d as u8])
 }
-
