@@ -1,0 +1,83 @@
+// The page of dist/site in headless Chrome, and what its charts' text twins say.
+
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { openProject, ROOT, translate } from './project.mjs'
+
+export const SENTENCE = '我吃了一个苹果。'
+const TRACE = [
+  'encoder.*.self_attention.weights',
+  'decoder.*.self_attention.weights',
+  'decoder.*.self_attention.ring',
+  'decoder.*.cross_attention.weights',
+]
+/** In a folder of its own: the page must not care where it lies. */
+const PLACE = 'some/folder/'
+
+/** The site beside the installed package, whose own steps are what the page is compared with. */
+export async function openSite() {
+  const project = await openProject({ mounts: { [`/${PLACE}`]: join(ROOT, 'dist/site') } })
+  await project.page.evaluate(async () => {
+    globalThis.translator = await Translator.load('/model')
+  })
+  const sites = await project.page.evaluate(() => globalThis.translator.sites)
+  const wanted = TRACE.map((pattern) => new RegExp(`^${pattern.replace('*', '\\d+')}$`))
+  const data = sites.filter((site) => wanted.some((pattern) => pattern.test(site)))
+  const [encode, ...steps] = await translate(project.page, SENTENCE, { trace: TRACE }, data)
+  return { project, encode, steps, close: project.close }
+}
+
+/** The page in a window of its own; what it complains of fails the test that closes it. */
+export async function open({ project }, view = {}, options = {}) {
+  const { width = 1280, browser = project.browser, route, ...rest } = options
+  const context = await browser.newContext({ viewport: { width, height: 900 }, ...rest })
+  const page = await context.newPage()
+  const complaints = []
+  page.on('pageerror', (error) => complaints.push(error.stack ?? error.message))
+  page.on('console', (message) => {
+    if (message.type() === 'error') complaints.push(message.text())
+  })
+  if (route) await route(page)
+  await page.goto(`${project.url}${PLACE}#${new URLSearchParams(view)}`)
+  const close = async () => {
+    await context.close()
+    assert.deepEqual(complaints, [])
+  }
+  return { page, close }
+}
+
+export const time = (page) =>
+  page.locator('[data-steps]').evaluate(({ dataset }) => ({ ...dataset }))
+export const shows = (page, step) =>
+  page.locator(`[data-shown="${step}"][data-busy="false"]`).waitFor()
+export const finished = (page) =>
+  page.locator('[data-finished="true"][data-busy="false"]').waitFor()
+
+/** Opens the page and has the whole sentence translated; its last step is shown. */
+export async function translated(site, view, options) {
+  const opened = await open(site, { step: 999, language: 'en', ...view }, options)
+  await finished(opened.page)
+  await shows(opened.page, (await opened.page.locator('[data-chip]').count()) - 1)
+  return opened
+}
+
+/** The text twin of a chart, cell by cell. */
+export async function twin(page, name) {
+  const details = page.locator(`details[data-twin="${name}"]`)
+  if (!(await details.evaluate((element) => element.open))) await details.locator('summary').click()
+  return details
+    .locator('table')
+    .evaluate((table) =>
+      [...table.rows].map((row) => [...row.cells].map((cell) => cell.textContent.trim())),
+    )
+}
+
+export const traced = (step, site) => step.trace.find((entry) => entry.site === site)
+export const drawn = (number) => number.toFixed(4).replace('-', '−')
+export const visible = ({ text, special }) => (special ? text : text.replaceAll(' ', '␣'))
+
+/** The ids of the tokens that the timeline shows. */
+export const idsShown = (page) =>
+  page
+    .locator('[data-chip][data-id]')
+    .evaluateAll((all) => all.map(({ dataset }) => Number(dataset.id)))
