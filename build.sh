@@ -222,7 +222,11 @@ check() {
   cargo clippy --all-targets -- -D warnings
   say 'check: Rust, wasm32'
   cargo clippy --all-targets --target wasm32-unknown-unknown -- -D warnings
-  say 'check: TypeScript and Svelte'
+  say 'check: JavaScript, TypeScript and Svelte, formatting'
+  scripts/node_modules/.bin/prettier --log-level warn --config scripts/.prettierrc.json \
+    --plugin ./scripts/node_modules/prettier-plugin-svelte/plugin.js --check \
+    npm/*.mjs npm/src scripts/*.mjs tests/*.mjs tests/support www/*.ts 'www/src/**/*.{ts,svelte}'
+  say 'check: TypeScript and Svelte, types'
   npm --prefix npm run --silent check
   npm --prefix www run --silent check
   if command -v shellcheck > /dev/null; then
