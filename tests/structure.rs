@@ -89,7 +89,8 @@ fn statements(text: &str) -> impl Iterator<Item = &str> {
 
 /// The modules of the crate that a line names, in `use` lines and in paths.
 fn modules_named(line: &str) -> Vec<String> {
-    let word = |rest: &str| rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+    let is_part = |c: &char| c.is_alphanumeric() || *c == '_';
+    let word = |rest: &str| rest.chars().take_while(is_part).collect::<String>();
     let mut named = Vec::new();
     for (_, rest) in
         line.match_indices("crate::").map(|(at, found)| line.split_at(at + found.len()))

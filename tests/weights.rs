@@ -186,3 +186,27 @@ fn lying_shapes_and_types_are_refused_and_the_tensor_named() {
     }
     assert!(refuse_entry(tensor("F17", &[4], 24, 32), "F17").contains("dtype"));
 }
+
+/// One wrong byte anywhere in the header: refused or read, but never a panic.
+#[test]
+fn no_single_wrong_byte_brings_the_reader_down() {
+    let whole = file(&header(), 44);
+    let mut refused = 0;
+    for at in 0..whole.len() - 44 {
+        for flipped in [0x01, 0x04, 0x10, 0x40, 0x80, 0xff] {
+            let mut bytes = whole.clone();
+            bytes[at] ^= flipped;
+            match Weights::open(&bytes) {
+                Err(error) => {
+                    assert_eq!(error.code(), "weights");
+                    refused += 1;
+                }
+                Ok(weights) => weights.unread().iter().for_each(|name| {
+                    let shape = weights.shape(name).unwrap();
+                    let _ = weights.tensor(name, &shape);
+                }),
+            }
+        }
+    }
+    assert!(refused > 1000, "{refused}");
+}
