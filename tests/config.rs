@@ -2,6 +2,8 @@
 
 use glassformer::models::marian_config::Config;
 use glassformer::ops::activation::Activation;
+use glassformer::site::Site;
+use glassformer::weights::Weights;
 use serde_json::{Value, json};
 
 /// As transformers 4 and 5 write it for the OPUS-MT checkpoints.
@@ -170,4 +172,22 @@ fn untied_embeddings_have_their_own_names_and_vocabularies() {
     assert_eq!(config.encoder_embedding_names(), ["model.encoder.embed_tokens.weight"]);
     assert_eq!(config.decoder_embedding_names(), ["model.decoder.embed_tokens.weight"]);
     assert_eq!(config.head_names(), ["lm_head.weight"]);
+}
+
+/// The names of sites are written twice: here and by the script that asks PyTorch. They agree.
+#[test]
+fn the_goldens_hold_every_site_and_no_other() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
+    for model in ["marian_gelu", "marian_gelu_new", "marian_tied_relu", "marian_untied_swish"] {
+        let text = |file| std::fs::read_to_string(format!("{folder}/{model}/{file}")).unwrap();
+        let config = Config::parse(&text("config.json"), &text("generation_config.json")).unwrap();
+        let bytes = std::fs::read(format!("{folder}/{model}/sites.safetensors")).unwrap();
+        let mut held = Weights::open(&bytes).unwrap().unread();
+        held.retain(|name| name.parse::<Site>().is_ok());
+        let mut sites: Vec<String> = config.sites().iter().map(Site::to_string).collect();
+        // PyTorch has no ring.
+        sites.retain(|site| !site.ends_with(".ring"));
+        sites.sort();
+        assert_eq!(held, sites, "{model}");
+    }
 }
