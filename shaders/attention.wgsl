@@ -84,7 +84,7 @@ fn attend(item: u32, store: bool, local: u32) {
         let value_at = row + select(sizes.value, sizes.G * K4, in_ring);
         var dots = 0.0;
         for (var j = 0u; j < PART; j++) {
-            if (inside(part + j)) { dots += dot(query[j], read(in_ring, key_at + j)); }
+            if (inside(part + j)) { dots += dot(query[j], vector_at(in_ring, key_at + j)); }
         }
         let score = sum_lanes(dots, local) * sizes.scale;
         if (TRACE && store && lane == 0u) { scores[trace_at + s] = score; }
@@ -96,7 +96,7 @@ fn attend(item: u32, store: bool, local: u32) {
             most = new_most;
             for (var j = 0u; j < PART; j++) {
                 if (inside(part + j)) {
-                    total[j] = total[j] * shrink + weight * read(in_ring, value_at + j);
+                    total[j] = total[j] * shrink + weight * vector_at(in_ring, value_at + j);
                 }
             }
         }
@@ -128,7 +128,7 @@ fn inside(at: u32) -> bool {
     return EXACT || at < K4;
 }
 
-fn read(in_ring: bool, at: u32) -> vec4<f32> {
+fn vector_at(in_ring: bool, at: u32) -> vec4<f32> {
     if (RING) {
         if (in_ring) { return ring[at]; }
     }

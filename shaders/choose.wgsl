@@ -8,6 +8,7 @@ override TRACE: bool = false;  // store the probabilities of all tokens
 struct Sizes {
     B: u32, V: u32, P: u32, k: u32,
     eos: u32, pad: u32,  // the token that ends a sentence, and what follows it
+    suppressed: u32,     // a token that has no probability, or V
     steps: u32,          // rows of `results`
 }
 
@@ -31,15 +32,15 @@ fn choose(@builtin(local_invocation_index) local: u32) {
 
 fn choose_row(b: u32, local: u32) {
     let width = 2u + 2u * sizes.k;
-    let from = b * sizes.P * width;
+    let start = b * sizes.P * width;
     var most = -1e30;
     for (var p = local; p < sizes.P; p += WORKGROUP) {
-        most = max(most, bitcast<f32>(best[from + p * width]));
+        most = max(most, bitcast<f32>(best[start + p * width]));
     }
     most = max_lanes(most, local);
     var exponentials = 0.0;
     for (var p = local; p < sizes.P; p += WORKGROUP) {
-        let part = from + p * width;
+        let part = start + p * width;
         exponentials += bitcast<f32>(best[part + 1u]) * exp(bitcast<f32>(best[part]) - most);
     }
     let log_sum = most + log(sum_lanes(exponentials, local));
@@ -54,7 +55,7 @@ fn choose_row(b: u32, local: u32) {
         var logit = -1e38;
         var winner = sizes.V;
         for (var c = local; c < sizes.P * sizes.k; c += WORKGROUP) {
-            let at = from + c / sizes.k * width + 2u + c % sizes.k;
+            let at = start + c / sizes.k * width + 2u + c % sizes.k;
             let value = bitcast<f32>(best[at]);
             let id = best[at + sizes.k];
             let is_after = value < last_logit || (value == last_logit && id > last_id);
@@ -73,7 +74,8 @@ fn choose_row(b: u32, local: u32) {
     }
     if (TRACE) {
         for (var id = local; id < sizes.V; id += WORKGROUP) {
-            probabilities[b * sizes.V + id] = exp(logits[b * sizes.V + id] - log_sum);
+            let probability = exp(logits[b * sizes.V + id] - log_sum);
+            probabilities[b * sizes.V + id] = select(probability, 0.0, id == sizes.suppressed);
         }
     }
     if (local == 0u) {

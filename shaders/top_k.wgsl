@@ -6,7 +6,7 @@ override LANES: u32;  // all of the workgroup
 
 struct Sizes {
     V: u32, k: u32,
-    suppressed: u32,  // a token that is never chosen, or V
+    suppressed: u32,  // a token that is never chosen and has no probability, or V
 }
 
 @group(0) @binding(0) var<uniform>             sizes: Sizes;
@@ -27,11 +27,13 @@ fn top_k(
     let out = (group.y * groups.x + group.x) * (2u + 2u * sizes.k);
 
     var most = -1e30;
-    for (var id = first + local; id < end; id += WORKGROUP) { most = max(most, logits[row + id]); }
+    for (var id = first + local; id < end; id += WORKGROUP) {
+        if (id != sizes.suppressed) { most = max(most, logits[row + id]); }
+    }
     most = max_lanes(most, local);
     var exponentials = 0.0;
     for (var id = first + local; id < end; id += WORKGROUP) {
-        exponentials += exp(logits[row + id] - most);
+        if (id != sizes.suppressed) { exponentials += exp(logits[row + id] - most); }
     }
     exponentials = sum_lanes(exponentials, local);
     if (local == 0u) {

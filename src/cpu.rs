@@ -82,6 +82,13 @@ impl Cpu {
         snapshots
     }
 
+    /// Fills all activations with NaN, so that a test sees what a twin forgets to write.
+    pub fn poison(&self, program: &Program) {
+        for words in program.activations.borrow_mut().iter_mut() {
+            words.fill(f32::NAN.to_bits());
+        }
+    }
+
     fn with<R>(&self, buffer: Buffer, body: impl FnOnce(&mut Vec<u32>) -> R) -> R {
         let mut buffers = self.buffers.borrow_mut();
         let Some(words) = &mut buffers[buffer.0 as usize] else {

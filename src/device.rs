@@ -109,6 +109,15 @@ impl Device {
         }
     }
 
+    /// Fills all activations of a program with NaN.
+    pub fn poison(&self, program: &Program) {
+        match (self, program) {
+            (Device::Cpu(cpu), Program::Cpu(program)) => cpu.poison(program),
+            (Device::Gpu(gpu), Program::Gpu(program)) => gpu.poison(program),
+            _ => panic!("a program is poisoned on the device that compiled it"),
+        }
+    }
+
     /// Starts `times` replays of a program, after which `words` words of `results` from `first`
     /// on are read.
     pub fn run(

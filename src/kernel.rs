@@ -29,8 +29,9 @@ impl Kernel {
     /// The complete WGSL for an adapter with or without subgroups.
     pub fn source(&self, subgroups: bool) -> String {
         let mut text = String::new();
-        if self.reduces && subgroups {
-            // On the first line, so that the kernel's line numbers stay what they are.
+        if self.reduces && subgroups && cfg!(target_arch = "wasm32") {
+            // Browsers ask for the directive, naga refuses it. It goes on the first line, so that
+            // the kernel's line numbers stay what they are.
             text.push_str("enable subgroups; ");
         }
         self.wgsl.iter().for_each(|part| text.push_str(part));

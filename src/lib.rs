@@ -12,5 +12,7 @@ pub mod ops;
 pub mod recording;
 pub mod site;
 pub mod tape;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod text;
 pub mod tuning;
 pub mod weights;

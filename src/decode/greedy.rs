@@ -227,6 +227,11 @@ impl Decoding {
         self.position == self.max_tokens || self.ended.iter().all(|ended| *ended)
     }
 
+    /// Tokens at most.
+    pub fn max_tokens(&self) -> u32 {
+        self.max_tokens
+    }
+
     /// Kernels that one step runs.
     pub fn dispatches(&self) -> usize {
         self.step.dispatches()

@@ -9,7 +9,7 @@ use crate::tape::Dispatch;
 
 #[derive(Default)]
 pub(super) struct Pipelines {
-    kernels: RefCell<HashMap<&'static str, KernelParts>>,
+    kernels: RefCell<HashMap<(&'static str, bool), KernelParts>>,
     pipelines: RefCell<HashMap<String, wgpu::ComputePipeline>>,
 }
 
@@ -30,7 +30,7 @@ impl Pipelines {
         subgroups: bool,
     ) -> (wgpu::ComputePipeline, wgpu::BindGroupLayout) {
         let parts = self.parts(device, dispatch.kernel, subgroups);
-        let key = key(dispatch);
+        let key = key(dispatch, subgroups);
         let mut pipelines = self.pipelines.borrow_mut();
         let pipeline = pipelines.entry(key).or_insert_with_key(|key| {
             device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
@@ -57,7 +57,7 @@ impl Pipelines {
         debug_assert!(ops::ALL.iter().any(|known| known.name == kernel.name), "{kernel:?}");
         let mut kernels = self.kernels.borrow_mut();
         let make = || KernelParts::new(device, kernel, subgroups);
-        kernels.entry(kernel.name).or_insert_with(make).clone()
+        kernels.entry((kernel.name, subgroups)).or_insert_with(make).clone()
     }
 }
 
@@ -95,7 +95,8 @@ fn entry(binding: u32, ty: wgpu::BufferBindingType) -> wgpu::BindGroupLayoutEntr
     }
 }
 
-fn key(dispatch: &Dispatch) -> String {
+fn key(dispatch: &Dispatch, subgroups: bool) -> String {
+    let start = format!("{} subgroups={subgroups}", dispatch.kernel.name);
     let constants = dispatch.constants.iter().map(|(name, value)| format!(" {name}={value}"));
-    std::iter::once(dispatch.kernel.name.to_string()).chain(constants).collect()
+    std::iter::once(start).chain(constants).collect()
 }

@@ -106,6 +106,15 @@ impl Gpu {
         Reading::new(staging, Rc::clone(&program.observations), times, read)
     }
 
+    /// Fills all activations with NaN, so that a test sees what a kernel forgets to write.
+    pub fn poison(&self, program: &Program) {
+        let activations = &program.arena[..program.arena.len() - 3];
+        for buffer in activations {
+            let words = vec![f32::NAN; buffer.size() as usize / 4];
+            self.queue.write_buffer(buffer, 0, bytemuck::cast_slice(&words));
+        }
+    }
+
     /// Frees the buffers of a program.
     pub fn discard(&self, program: &Program) {
         program.arena.iter().for_each(|buffer| self.destroy(buffer));

@@ -56,7 +56,7 @@ pub struct Choice {
     pub end: u32,
     /// The token that follows the end.
     pub pad: u32,
-    /// Whether `pad` may be chosen before the end.
+    /// Whether `pad` is impossible before the end.
     pub bans_padding: bool,
     /// StepState.
     pub state: Tensor,
@@ -73,6 +73,7 @@ struct Sizes {
     best: u32,
     end: u32,
     pad: u32,
+    suppressed: u32,
     steps: u32,
 }
 
@@ -80,7 +81,8 @@ impl Tape {
     /// Chooses the best token of each row of `logits` `[.., V]` and advances StepState.
     pub fn choose(&mut self, logits: Tensor, choice: Choice) {
         let Choice { best, end, pad, bans_padding, state, results } = choice;
-        let candidates = self.top_k(logits, best, bans_padding.then_some(pad));
+        let suppressed = bans_padding.then_some(pad);
+        let candidates = self.top_k(logits, best, suppressed);
         let traced = self.wants(Site::Probabilities);
         let probabilities = self.activation_if(traced, &[logits.rows(), logits.width()]);
         let sizes = Sizes {
@@ -90,6 +92,7 @@ impl Tape {
             best,
             end,
             pad,
+            suppressed: suppressed.unwrap_or(logits.width()),
             steps: results.shape()[0],
         };
         let workgroup = f64::from(self.tuning.workgroup);
@@ -111,7 +114,7 @@ impl Tape {
 }
 
 fn twin(call: &mut Call) {
-    let Sizes { batch, vocabulary, parts, best, end, pad, steps } = call.sizes();
+    let Sizes { batch, vocabulary, parts, best, end, pad, suppressed, steps } = call.sizes();
     let traced = call.on("TRACE");
     let [candidates, logits, state, results, probabilities] = &mut call.buffers[..] else {
         unreachable!("choose has five bindings")
@@ -143,9 +146,11 @@ fn twin(call: &mut Call) {
         }
         if traced {
             let row = b * vocabulary as usize;
-            for id in row..row + vocabulary as usize {
-                let probability = (f64::from(floats(logits)[id]) - log_sum).exp();
-                floats_mut(probabilities)[id] = probability as f32;
+            for id in 0..vocabulary as usize {
+                let probability = (f64::from(floats(logits)[row + id]) - log_sum).exp();
+                let possible = id != suppressed as usize;
+                floats_mut(probabilities)[row + id] =
+                    if possible { probability as f32 } else { 0.0 };
             }
         }
         let first = pairs[0].1;

@@ -30,7 +30,7 @@ pub(crate) fn part_words(best: u32) -> u32 {
 
 impl Tape {
     /// `logits` `[.., V]` give `[B, P, 2 + 2k]`: for each of P parts of a row its maximum, its
-    /// `Σ exp`, and its k best logits and ids. `suppressed` is never among them.
+    /// `Σ exp`, and its k best logits and ids. `suppressed` counts as impossible.
     pub fn top_k(&mut self, logits: Tensor, best: u32, suppressed: Option<u32>) -> Tensor {
         let vocabulary = logits.width();
         assert!((1..=vocabulary).contains(&best), "top_k: {best} of {vocabulary}");
@@ -66,10 +66,10 @@ fn twin(call: &mut Call) {
         let row = &logits[index / parts * vocabulary as usize..][..vocabulary as usize];
         let first = (index % parts * size).min(row.len());
         let part = &row[first..(first + size).min(row.len())];
-        let most = part.iter().copied().fold(-1e30, f32::max);
-        let sum: f64 = part.iter().map(|logit| f64::from(logit - most).exp()).sum();
         let ids = (first as u32..).zip(part).map(|(id, logit)| (*logit, id));
         let mut pairs: Vec<(f32, u32)> = ids.filter(|(_, id)| *id != suppressed).collect();
+        let most = pairs.iter().map(|(logit, _)| *logit).fold(-1e30, f32::max);
+        let sum: f64 = pairs.iter().map(|(logit, _)| f64::from(logit - most).exp()).sum();
         sort(&mut pairs);
         pairs.resize(best as usize, (-1e38, vocabulary));
         out[0] = most.to_bits();

@@ -1,0 +1,57 @@
+//! Text to tokens and back, natively. In the browser the npm package does this from the same file.
+
+use std::path::Path;
+
+use tokenizers::Tokenizer;
+
+use crate::error::{Error, Result};
+
+/// The tokenizer of a model folder.
+pub struct Text {
+    tokenizer: Tokenizer,
+    end: u32,
+}
+
+impl Text {
+    /// Reads `tokenizer.json`; `end` is the token that ends a sentence.
+    pub fn open(file: &Path, end: u32) -> Result<Text> {
+        let tokenizer = Tokenizer::from_file(file).map_err(|error| Error::Tokenizer {
+            expected: "a tokenizer of Hugging Face".to_string(),
+            found: error.to_string(),
+        })?;
+        Ok(Text { tokenizer, end })
+    }
+
+    /// Tokens of a text, the end token last; at most `limit`, cut from the end.
+    pub fn encode(&self, text: &str, limit: usize) -> Result<Vec<u32>> {
+        let encoding = self
+            .tokenizer
+            .encode(text, true)
+            .map_err(|error| Error::internal("reading the text", error.to_string()))?;
+        let mut ids: Vec<u32> = encoding.get_ids().to_vec();
+        if ids.last() == Some(&self.end) {
+            ids.pop();
+        }
+        ids.truncate(limit - 1);
+        ids.push(self.end);
+        Ok(ids)
+    }
+
+    /// The text of tokens, without special ones.
+    pub fn decode(&self, ids: &[u32]) -> Result<String> {
+        self.tokenizer
+            .decode(ids, true)
+            .map_err(|error| Error::internal("writing the text", error.to_string()))
+    }
+
+    /// A token as a reader knows it, given the tokens before it; special ones by their name.
+    pub fn piece(&self, before: &[u32], id: u32) -> Result<String> {
+        let special = self.tokenizer.get_added_tokens_decoder();
+        if let Some(token) = special.get(&id).filter(|token| token.special) {
+            return Ok(token.content.clone());
+        }
+        let shorter = self.decode(before)?;
+        let longer = self.decode(&[before, &[id]].concat())?;
+        Ok(longer.strip_prefix(&shorter).unwrap_or(&longer).to_string())
+    }
+}
