@@ -139,8 +139,8 @@ build() {
 # The npm package, which is all that `translate` needs.
 build_package() {
   say 'build 1/4: the engine for wasm32 (3 min at first)'
-  cargo build --release --target wasm32-unknown-unknown --lib
-  local wasm=$target/wasm32-unknown-unknown/release/glassformer.wasm
+  cargo build --profile web --target wasm32-unknown-unknown --lib
+  local wasm=$target/wasm32-unknown-unknown/web/glassformer.wasm
   once 'build 2/4: bindings, optimised (20 s)' npm/engine/glassformer_bg.wasm "$wasm" \
     -- build_bindings "$wasm"
   once 'build 3/4: the npm package (5 s)' npm/dist/index.js npm/src npm/engine npm/README.md \

@@ -15,4 +15,6 @@ pub mod tape;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod text;
 pub mod tuning;
+#[cfg(target_arch = "wasm32")]
+pub mod web;
 pub mod weights;
