@@ -40,22 +40,22 @@ fail() {
   exit 1
 }
 
-# once NAME OUTPUT INPUT… -- COMMAND…: runs the command, unless it ran since any input changed.
+# once TITLE OUTPUT INPUT… -- COMMAND…: runs the command, unless it ran since any input changed.
 once() {
-  local name=$1 output=$2 inputs=()
+  local title=$1 output=$2 stamp=$stamps/${2//\//_} inputs=()
   shift 2
   while [[ $1 != -- ]]; do inputs+=("$1"); shift; done
   shift
-  if [[ -e $output && -e $stamps/$name ]]; then
+  if [[ -e $output && -e $stamp ]]; then
     local younger
-    younger=$(find "${inputs[@]}" -name node_modules -prune -o -newer "$stamps/$name" -print -quit)
+    younger=$(find "${inputs[@]}" -name node_modules -prune -o -newer "$stamp" -print -quit)
     [[ -n $younger ]] || return 0
   fi
-  say "$name"
+  say "$title"
   mkdir -p "$stamps"
-  touch "$stamps/$name.begun"
+  touch "$stamp.begun"
   "$@"
-  mv "$stamps/$name.begun" "$stamps/$name"
+  mv "$stamp.begun" "$stamp"
 }
 
 # --- setup ---
