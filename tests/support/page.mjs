@@ -74,7 +74,7 @@ export async function twin(page, name) {
 
 export const traced = (step, site) => step.trace.find((entry) => entry.site === site)
 export const drawn = (number) => number.toFixed(4).replace('-', '−')
-export const visible = ({ text, special }) => (special ? text : text.replaceAll(' ', '␣'))
+export const visible = ({ text, special }) => (special ? text : text.replaceAll(' ', '␣') || '∅')
 
 /** The ids of the tokens that the timeline shows. */
 export const idsShown = (page) =>

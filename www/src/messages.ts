@@ -184,6 +184,7 @@ const table = {
   tokenEnd: { zh: '句末', en: 'end of sentence' },
   tokenPadding: { zh: '填充，也是解码的起点', en: 'padding, also the start of decoding' },
   tokenUnknown: { zh: '未知', en: 'unknown' },
+  tokenEmpty: { zh: '没有文字：句首的空格', en: 'no text: a space at the very start' },
   tokenSpecial: { zh: '特殊词元', en: 'special token' },
 
   // Loading
