@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import {
+  chance,
   drawn,
   open,
   openSite,
@@ -64,11 +65,11 @@ test('walking by keyboard: candidates of every step, and stepping back computes 
     const expected = step.candidates.map((token) => [
       token.id,
       visible(token),
-      drawn(token.probability),
+      chance(token.probability),
     ])
     assert.deepEqual(rows, expected)
     const rest = await page.locator('[data-rest] [data-probability]').textContent()
-    assert.equal(rest, drawn(step.rest))
+    assert.equal(rest, chance(step.rest))
   }
   for (let step = site.steps.length - 1; step >= 0; step -= 1) {
     await page.keyboard.press('ArrowLeft')

@@ -74,6 +74,8 @@ export async function twin(page, name) {
 
 export const traced = (step, site) => step.trace.find((entry) => entry.site === site)
 export const drawn = (number) => number.toFixed(4).replace('-', '−')
+export const chance = (p) =>
+  p > 0 && p < 0.0005 ? p.toExponential(1).replace('-', '−') : p.toFixed(4)
 export const visible = ({ text, special }) => (special ? text : text.replaceAll(' ', '␣') || '∅')
 
 /** The ids of the tokens that the timeline shows. */

@@ -6,7 +6,7 @@ import type { Theme } from '../state/view.svelte'
 const PATTERN_INK = { light: '#b3ada4', dark: '#565263' }
 const GROUND = { light: '#ffffff', dark: '#1b1a21' }
 /** Numbers are written into cells that are at least this large. */
-const ROOM_FOR_NUMBERS = 30
+const ROOM_FOR_NUMBERS = 29
 
 export interface Grid {
   cellWidth: number
@@ -69,32 +69,52 @@ export function paintKind(
   else context.strokeRect(x + w / 4, y + h / 2, w / 2, 0)
 }
 
+/** Cells smaller than this are drawn as one picture. */
+const FINE = 8
+
 export function paintMap(canvas: HTMLCanvasElement, map: AttentionMap, grid: Grid, theme: Theme) {
   const { cellWidth: w, cellHeight: h } = grid
   const columns = map.columns.length
   const context = sharpContext(canvas, columns * w, map.rows.length * h)
-  const numbers = Math.min(w, h * 1.4) >= ROOM_FOR_NUMBERS
+  const fine = w < FINE
+  if (fine) {
+    const picture = document.createElement('canvas')
+    paintThumbnail(picture, map, theme)
+    context.imageSmoothingEnabled = false
+    context.drawImage(picture, 0, 0, columns * w, map.rows.length * h)
+  }
   const gap = w > 12 ? 1 : 0
   context.font = `${Math.min(12, w / 3)}px ui-monospace, monospace`
   context.textAlign = 'center'
   context.textBaseline = 'middle'
   for (let row = 0; row < map.rows.length; row++) {
     for (let column = 0; column < columns; column++) {
-      const x = column * w
-      const y = row * h
+      const [x, y] = [column * w, row * h]
       const kind = map.kind(row, column)
-      if (kind !== 'weight') {
-        paintKind(context, kind, theme, x, y, w - gap, h - gap)
-        continue
+      if (kind !== 'weight') paintKind(context, kind, theme, x, y, w - gap, h - gap)
+      else if (!fine) {
+        const weight = map.weights[row * columns + column]!
+        paintWeight(context, weight, theme, x, y, w - gap, h - gap)
       }
-      const weight = map.weights[row * columns + column]!
-      context.fillStyle = weightColour(theme, weight)
-      context.fillRect(x, y, w - gap, h - gap)
-      if (!numbers || weight < 0.005) continue
-      context.fillStyle = inkOn(theme, weight)
-      context.fillText(weight.toFixed(2).replace(/^0/, ''), x + (w - gap) / 2, y + (h - gap) / 2)
     }
   }
+}
+
+/** One weight, with its number where there is room for it. */
+function paintWeight(
+  context: CanvasRenderingContext2D,
+  weight: number,
+  theme: Theme,
+  x: number,
+  y: number,
+  w: number,
+  h: number,
+) {
+  context.fillStyle = weightColour(theme, weight)
+  context.fillRect(x, y, w, h)
+  if (Math.min(w, h * 1.4) < ROOM_FOR_NUMBERS || weight < 0.005) return
+  context.fillStyle = inkOn(theme, weight)
+  context.fillText(weight.toFixed(2).replace(/^0/, ''), x + w / 2, y + h / 2)
 }
 
 /** A map as a picture of a few pixels, one a cell; CSS makes it larger. */
@@ -103,11 +123,12 @@ export function paintThumbnail(canvas: HTMLCanvasElement, map: AttentionMap, the
   canvas.width = Math.max(1, columns)
   canvas.height = Math.max(1, map.rows.length)
   const picture = new ImageData(canvas.width, canvas.height)
+  const cells = new Uint32Array(picture.data.buffer)
   for (let row = 0; row < map.rows.length; row++) {
     for (let column = 0; column < columns; column++) {
       if (map.kind(row, column) !== 'weight') continue
       const place = row * columns + column
-      picture.data.set(weightPixel(theme, map.weights[place]!), place * 4)
+      cells[place] = weightPixel(theme, map.weights[place]!)
     }
   }
   canvas.getContext('2d')!.putImageData(picture, 0, 0)

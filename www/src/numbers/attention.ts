@@ -47,6 +47,18 @@ function rowOf({ shape, data }: Snapshot, head: Head, row: number): Float32Array
   return mean
 }
 
+/** The first `count` rows of a `[H, R, K]` tensor: a view of one head, or the mean over H. */
+function rowsOf(tensor: Snapshot, head: Head, count: number): Float32Array {
+  const [, rows = 0, width = 0] = tensor.shape
+  if (head !== 'mean') {
+    const start = head * rows * width
+    return tensor.data.subarray(start, start + count * width)
+  }
+  const all = new Float32Array(count * width)
+  for (let row = 0; row < count; row++) all.set(rowOf(tensor, head, row), row * width)
+  return all
+}
+
 /** One cell of a `[H, R, K]` tensor, in every head. */
 const everyHead = (
   { shape: [heads = 0, rows = 0, width = 0], data }: Snapshot,
@@ -68,23 +80,18 @@ export function encoderMap(encode: EncodeStep, layer: number, head: Head): Atten
   const { weights, scores } = pair(encode.trace, name)
   const length = encode.source.length
   const width = weights.shape[2]!
-  const map = {
+  return {
     name,
     axes: '[H, S, S]',
     shape: weights.shape,
     head,
     rows: labels(encode.source, length),
     columns: labels(encode.source, width),
-    weights: new Float32Array(length * width),
-    scores: head === 'mean' ? null : new Float32Array(length * width),
+    weights: rowsOf(weights, head, length),
+    scores: head === 'mean' ? null : rowsOf(scores, head, length),
     kind: (_row: number, column: number): Kind => (column < length ? 'weight' : 'padding'),
     heads: (row: number, column: number) => everyHead(weights, row, column),
   }
-  for (let row = 0; row < length; row++) {
-    map.weights.set(rowOf(weights, head, row), row * width)
-    map.scores?.set(rowOf(scores, head, row), row * width)
-  }
-  return map
 }
 
 /** Target × source: a row a step, named by the token that the step made. */

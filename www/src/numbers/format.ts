@@ -10,6 +10,10 @@ export function short(number: number): string {
 export const exact = (number: number, places = 4): string =>
   number.toFixed(places).replace('-', '−')
 
+/** A probability of a candidate: the small ones keep two digits. */
+export const chance = (p: number): string =>
+  p > 0 && p < 0.0005 ? p.toExponential(1).replace('-', '−') : p.toFixed(4)
+
 /** Visible text of a token: spaces and line ends are shown, nothing is ever empty. */
 export function visible(token: Token): string {
   if (token.special) return token.text

@@ -28,16 +28,18 @@ const PALETTES: Record<Scale, Record<Theme, string[]>> = {
   signed: { light: palette(ANCHORS.signed.light), dark: palette(ANCHORS.signed.dark) },
 }
 
-const at = <Colour>(colours: Colour[], share: number) =>
+const at = <Colour>(colours: ArrayLike<Colour>, share: number) =>
   colours[Math.round(Math.min(1, Math.max(0, share)) * (STEPS - 1))]!
 
 /** A weight, 0 to 1. */
 export const weightColour = (theme: Theme, weight: number) => at(PALETTES.weights[theme], weight)
 
-/** The same scale as red, green, blue, alpha in memory order: for pictures of many cells. */
-const pixels = (colours: string[]) =>
-  colours.map((colour) => [...colour.matchAll(/\d+/g)].map(Number).slice(0, 3).concat(255))
-const WEIGHT_PIXELS: Record<Theme, number[][]> = {
+/** The same scale as pixels of a picture, for maps of many cells. */
+const pixels = (colours: string[]) => {
+  const bytes = colours.flatMap((colour) => [...colour.match(/\d+/g)!.slice(0, 3).map(Number), 255])
+  return new Uint32Array(Uint8Array.from(bytes).buffer)
+}
+const WEIGHT_PIXELS: Record<Theme, Uint32Array> = {
   light: pixels(PALETTES.weights.light),
   dark: pixels(PALETTES.weights.dark),
 }
