@@ -36,12 +36,20 @@ def plan(lengths, tokens, generator):
     return groups
 
 
-def epoch(pairs, chosen, tokenizer, tokens, longest, pad_id, seed):
+def bare(text, share, generator):
+    """The text, sometimes without its full stop: visitors often leave it out, books never do."""
+    return text.removesuffix("。") if generator.random() < share else text
+
+
+def epoch(pairs, chosen, tokenizer, config, pad_id, seed):
     """All batches of one epoch: source and its mask `[B, S]`, decoder input and labels `[B, T]`."""
-    sources = encode(tokenizer, [pairs[index].chinese for index in chosen], longest)
+    generator = random.Random(seed)
+    share, longest = config["bare_ends"], config["longest"]
+    texts = [bare(pairs[index].chinese, share, generator) for index in chosen]
+    sources = encode(tokenizer, texts, longest)
     targets = encode(tokenizer, [pairs[index].english for index in chosen], longest)
     lengths = [(len(source), len(target)) for source, target in zip(sources, targets, strict=True)]
-    for group in plan(lengths, tokens, random.Random(seed)):
+    for group in plan(lengths, config["batch_tokens"], generator):
         source = pad([sources[index] for index in group], pad_id)
         shifted = pad([[pad_id, *targets[index][:-1]] for index in group], pad_id)
         labels = pad([targets[index] for index in group], IGNORED)

@@ -1,4 +1,4 @@
-"""What changes as a run uses up its time: the learning rate and the weights of the sources.
+"""What changes as a run uses up its time: the learning rate and what an epoch is drawn from.
 
 Both follow the share of the time budget that is gone, not steps: a slow or busy machine makes fewer
 steps, but its learning rate still reaches zero when the time is over.
@@ -15,7 +15,10 @@ def rate(progress, config):
     return max(0.0, (1.0 - progress) / (1.0 - hold))
 
 
-def weights_at(progress, config):
-    """The source weights of an epoch that starts here; late ones may prefer everyday speech."""
-    late = config.get("late")
-    return late["weights"] if late and progress >= late["from"] else config["weights"]
+def settings_at(progress, config):
+    """The config for an epoch that starts here: its part `late` replaces fields near the end.
+
+    Everyday sentences and the spellings that decoding will see are best learnt last.
+    """
+    late = config.get("late", {"from": 1.0})
+    return config | late if progress >= late["from"] else config

@@ -24,7 +24,7 @@ from meter import Meter
 from model import Loss, build
 from optimizers import build_optimizers, set_rate
 from pairs import draw, read_folder, select
-from schedule import rate, weights_at
+from schedule import rate, settings_at
 
 
 def arguments():
@@ -63,14 +63,13 @@ def prepare(config, options, workers):
 def batches_of(state, config, pairs, tokenizer, workers):
     """This worker's batches of the epoch that the state is in."""
     seed = config["seed"] + state["epoch"]
-    weights = weights_at(state["seconds"] / (60 * config["minutes"]), config)
-    chosen = draw(pairs, weights, seed)
+    now = settings_at(state["seconds"] / (60 * config["minutes"]), config)
+    chosen = draw(pairs, now["weights"], seed)
     torch.manual_seed(1000 * seed + workers.rank)
     # Leaving out merges at random shows the model each word in several spellings.
-    tokenizer.model.dropout = config["merge_dropout"]
+    tokenizer.model.dropout = now["merge_dropout"]
     mine = chosen[workers.rank :: workers.count]
-    pad_id = tokenizer.get_vocab_size() - 1
-    batches = epoch(pairs, mine, tokenizer, config["batch_tokens"], config["longest"], pad_id, seed)
+    batches = epoch(pairs, mine, tokenizer, now, tokenizer.get_vocab_size() - 1, seed)
     return workers.in_step(batches)
 
 
