@@ -1,9 +1,12 @@
 // The page end to end in headless Chrome: what it draws is what was computed, and how it is walked.
 
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import {
+  SENTENCE,
   chance,
+  idsShown,
   drawn,
   open,
   openSite,
@@ -14,6 +17,10 @@ import {
   twin,
   visible,
 } from './support/page.mjs'
+
+const GOLDEN = new URL('golden/zh-en.json', import.meta.url)
+/** The page's weights are stored in eight bits, PyTorch's are not: probabilities differ by less. */
+const INT8 = 0.05
 
 let site
 before(async () => (site = await openSite()))
@@ -122,6 +129,48 @@ test('cross-attention is drawn as it was computed, for one head and for their me
       ),
     )
   assert.deepEqual((await twin(page, 'cross')).slice(1), expected(mean))
+  await close()
+})
+
+test('what is drawn agrees with PyTorch: tokens, candidates and every cross-attention', async (t) => {
+  const golden = JSON.parse(readFileSync(GOLDEN)).find(({ source }) => source === SENTENCE)
+  const { page, close } = await translated(site, { panel: 'cross' })
+  assert.deepEqual(await idsShown(page), golden.ids)
+  let worst = 0
+  const near = (text, expected, what) => {
+    const off = Math.abs(Number(text.replace('−', '-')) - expected)
+    worst = Math.max(worst, off)
+    assert.ok(off < INT8, `${what}: ${text} is drawn, PyTorch has ${expected}`)
+  }
+  for (const [step, candidates] of golden.candidates.entries()) {
+    await page.locator(`[data-chip="${step + 1}"]`).click()
+    await shows(page, step + 1)
+    const drawn = await page
+      .locator('[data-candidate]')
+      .evaluateAll((all) =>
+        all.map((row) => [
+          row.dataset.candidate,
+          row.querySelector('[data-probability]').textContent,
+        ]),
+      )
+    const found = new Map(drawn)
+    assert.equal(Number(drawn[0][0]), candidates[0].id)
+    for (const { id, probability } of candidates) {
+      if (found.has(`${id}`)) near(found.get(`${id}`), probability, `step ${step}, token ${id}`)
+    }
+  }
+  for (const [layer, heads] of golden.cross_attention.entries()) {
+    for (const [head, rows] of heads.entries()) {
+      await page.locator(`[data-head="${layer}-${head}"]`).click()
+      const table = (await twin(page, 'cross')).slice(1)
+      for (const [row, weights] of rows.entries()) {
+        for (const [column, weight] of weights.entries()) {
+          near(table[row][column + 1], weight, `layer ${layer}, head ${head}, ${row} × ${column}`)
+        }
+      }
+    }
+  }
+  t.diagnostic(`worst difference from PyTorch: ${worst.toFixed(4)}`)
   await close()
 })
 
