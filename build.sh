@@ -245,7 +245,9 @@ test() {
     env WASM_BINDGEN_TEST_TIMEOUT=900 wasm-pack test --headless --chrome --release \
     --mode no-install --chromedriver "$(command -v chromedriver)" -- --test browser
   local file
-  for file in tests/*.mjs; do part "$file" node --test --test-reporter=tap "$file"; done
+  for file in tests/*.mjs; do
+    part "$file" node --test --test-reporter=tap --test-timeout=900000 "$file"
+  done
   printf '\n%d passed, %d failed\n' "$passed" "$failed"
   (( failed == 0 ))
 }

@@ -18,6 +18,8 @@ await build({
   format: 'esm',
   target: 'es2022',
   logLevel: 'warning',
+  // wasm-bindgen lists a JavaScript file of the engine's once for each function that it imports.
+  logOverride: { 'duplicate-object-key': 'silent' },
 })
 execFileSync(process.execPath, ['node_modules/typescript/bin/tsc'], { stdio: 'inherit' })
 copyFileSync('engine/glassformer_bg.wasm', 'dist/glassformer_bg.wasm')

@@ -248,7 +248,7 @@ test('the CPU executor gives the same tokens', async () => {
   )
 })
 
-test('bundled by Vite it does the same', async () => {
+test('bundled by Vite it does the same', async (context) => {
   writeFileSync(
     join(project.folder, 'index.html'),
     '<!doctype html><link rel="icon" href="data:,"><script type="module" src="/main.js"></script>',
@@ -261,13 +261,15 @@ test('bundled by Vite it does the same', async () => {
     globalThis.answer = (await translator.translateAll([${JSON.stringify(SENTENCE)}]))[0].text`,
   )
   const vite = join(ROOT, 'www/node_modules/vite/bin/vite.js')
-  execFileSync(process.execPath, [vite, 'build', '--logLevel', 'warn'], { cwd: project.folder })
+  execFileSync(process.execPath, [vite, 'build', '--logLevel', 'warn'], {
+    cwd: project.folder,
+    stdio: 'pipe',
+  })
   const server = await serve({ '/': join(project.folder, 'dist'), '/model/': MODEL })
+  context.after(() => server.close())
   const bundled = await openPage(project.browser, server.url)
   await bundled.waitForFunction(() => globalThis.answer !== undefined, null, { timeout: 60_000 })
   assert.equal(await bundled.evaluate(() => globalThis.answer), TRANSLATION)
-  await bundled.close()
-  await server.close()
 })
 
 test('nothing complained in the console meanwhile', () => {

@@ -169,7 +169,7 @@ test('texts that are none, and options out of range', async () => {
   }
   for (const ringCapacity of [0, 3, -4])
     assertFails(await translating(SENTENCE, { ringCapacity }), 'input', /ring/)
-  for (const maxTokens of [0, -1, 2.5, 1e9])
+  for (const maxTokens of [0, -1, 2.5])
     assertFails(await translating(SENTENCE, { maxTokens }), 'input', /[tT]okens/)
   const batch = await page.evaluate(
     (text) => globalThis.failure(globalThis.translator.translateAll([text, ' '])),
