@@ -26,21 +26,6 @@ fn top_k(
     let row = group.y * sizes.V;
     let out = (group.y * groups.x + group.x) * (2u + 2u * sizes.k);
 
-    var most = -1e30;
-    for (var id = first + local; id < end; id += WORKGROUP) {
-        if (id != sizes.suppressed) { most = max(most, logits[row + id]); }
-    }
-    most = max_lanes(most, local);
-    var exponentials = 0.0;
-    for (var id = first + local; id < end; id += WORKGROUP) {
-        if (id != sizes.suppressed) { exponentials += exp(logits[row + id] - most); }
-    }
-    exponentials = sum_lanes(exponentials, local);
-    if (local == 0u) {
-        best[out] = bitcast<u32>(most);
-        best[out + 1u] = bitcast<u32>(exponentials);
-    }
-
     // Round i finds the best of those that come after the winner of round i − 1.
     var last_logit = 1e38;
     var last_id = 0u;
@@ -57,9 +42,23 @@ fn top_k(
         }
         last_logit = max_lanes(logit, local);
         last_id = least_lanes(select(sizes.V, winner, logit == last_logit), local);
+        if (i == 0u) { write_sum(row, first, end, last_logit, out, local); }
         if (local == 0u) {
             best[out + 2u + i] = bitcast<u32>(last_logit);
             best[out + 2u + sizes.k + i] = last_id;
         }
+    }
+}
+
+// The maximum of a part, which its first round has found, and the sum of exponentials beside it.
+fn write_sum(row: u32, first: u32, end: u32, most: f32, out: u32, local: u32) {
+    var exponentials = 0.0;
+    for (var id = first + local; id < end; id += WORKGROUP) {
+        if (id != sizes.suppressed) { exponentials += exp(logits[row + id] - most); }
+    }
+    exponentials = sum_lanes(exponentials, local);
+    if (local == 0u) {
+        best[out] = bitcast<u32>(most);
+        best[out + 1u] = bitcast<u32>(exponentials);
     }
 }

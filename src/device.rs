@@ -3,6 +3,7 @@
 use crate::cpu::{self, Cpu};
 use crate::error::Result;
 use crate::gpu::{self, Gpu};
+pub use crate::gpu::Timing;
 use crate::recording::Recording;
 use crate::tape::{Buffer, Output};
 use crate::tuning::Tuning;
@@ -136,6 +137,19 @@ impl Device {
                 Running::Gpu(gpu.run(program, times, results))
             }
             _ => panic!("a program runs on the device that compiled it"),
+        }
+    }
+
+    /// Times every kernel of a program by itself; the CPU executor has no kernels to time.
+    pub async fn profile(
+        &self,
+        program: &Program,
+        repeats: u32,
+        now: &dyn Fn() -> f64,
+    ) -> Result<Vec<Timing>> {
+        match (self, program) {
+            (Device::Gpu(gpu), Program::Gpu(program)) => gpu.profile(program, repeats, now).await,
+            _ => Ok(vec![]),
         }
     }
 

@@ -34,6 +34,8 @@ export const adapterIsSoftware = () =>
   Boolean(info().isFallbackAdapter) || info().architecture === 'swiftshader'
 export const adapterSubgroupSize = () => (seen?.subgroups ? info().subgroupMinSize ?? 0 : 0)
 
+export const milliseconds = () => performance.now()
+
 // An Error of the kind that the npm package knows by its code.
 export function glassformerError(code, message) {
   const error = new Error(message)

@@ -6,7 +6,7 @@ use js_sys::{Array, Float32Array, Function, Object, Reflect, Uint8Array, Uint32A
 use wasm_bindgen::prelude::*;
 
 use crate::decode::{self, Finish, Options, Row, Step};
-use crate::device::Device;
+use crate::device::{Device, Timing};
 use crate::error::{Error, Result};
 use crate::gpu::{AdapterNames, Gpu};
 use crate::site::Snapshot;
@@ -29,6 +29,7 @@ extern "C" {
     fn adapter_is_software() -> bool;
     #[wasm_bindgen(js_name = adapterSubgroupSize)]
     fn adapter_subgroup_size() -> u32;
+    fn milliseconds() -> f64;
     #[wasm_bindgen(js_name = glassformerError)]
     fn glassformer_error(code: &str, message: &str) -> JsValue;
 }
@@ -253,6 +254,22 @@ impl Decoding {
     /// Up to `count` further steps; none when every sentence has ended.
     pub async fn next(&mut self, count: u32) -> Result<Array> {
         Ok(self.decoding.next(count).await?.iter().map(step).collect())
+    }
+
+    /// Times every kernel of a step by itself: label, microseconds, operations, weightBytes. The
+    /// decoding is spent afterwards.
+    pub async fn profile(self, repeats: u32) -> Result<Array> {
+        let timings = self.decoding.profile(repeats, &milliseconds).await?;
+        let timing = |timing: &Timing| -> JsValue {
+            object([
+                ("label", timing.label.as_str().into()),
+                ("microseconds", timing.microseconds.into()),
+                ("operations", timing.operations.into()),
+                ("weightBytes", timing.weight_bytes.into()),
+            ])
+            .into()
+        };
+        Ok(timings.iter().map(timing).collect())
     }
 
     /// Gives its memory back.

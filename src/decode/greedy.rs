@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use crate::decode::Translator;
-use crate::device::{Device, Program};
+use crate::device::{Device, Program, Timing};
 use crate::error::{Error, Result};
 use crate::layers::Memory;
 use crate::models::marian::Cache;
@@ -235,6 +235,11 @@ impl Decoding {
     /// Kernels that one step runs.
     pub fn dispatches(&self) -> usize {
         self.step.dispatches()
+    }
+
+    /// Times every kernel of a step by itself, on a GPU; the decoding is spent afterwards.
+    pub async fn profile(self, repeats: u32, now: &dyn Fn() -> f64) -> Result<Vec<Timing>> {
+        self.device().profile(&self.step, repeats, now).await
     }
 
     fn device(&self) -> &Device {

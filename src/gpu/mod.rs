@@ -2,6 +2,7 @@
 
 mod adapter;
 mod pipelines;
+mod profile;
 mod program;
 mod readback;
 
@@ -13,6 +14,7 @@ use crate::tape::Buffer;
 use crate::tuning::Tuning;
 
 pub use adapter::AdapterNames;
+pub use profile::Timing;
 pub use program::Program;
 pub use readback::Reading;
 

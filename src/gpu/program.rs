@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::Gpu;
+use super::profile::Work;
 use super::readback::Reading;
 use crate::error::Result;
 use crate::kernel::Access;
@@ -15,14 +16,22 @@ const ALIGNMENT: u64 = 256;
 
 /// A recording that is ready to run.
 pub struct Program {
-    steps: Vec<Step>,
+    pub(super) steps: Vec<Step>,
     observations: Rc<Vec<Observation>>,
     arena: Vec<wgpu::Buffer>,
 }
 
-enum Step {
-    Dispatch { pipeline: wgpu::ComputePipeline, bindings: wgpu::BindGroup, grid: [u32; 3] },
-    Observe { source: wgpu::Buffer, words: u32 },
+pub(super) enum Step {
+    Dispatch {
+        pipeline: wgpu::ComputePipeline,
+        bindings: wgpu::BindGroup,
+        grid: [u32; 3],
+        work: Work,
+    },
+    Observe {
+        source: wgpu::Buffer,
+        words: u32,
+    },
 }
 
 impl Program {
@@ -86,14 +95,9 @@ impl Gpu {
                     }
                     // One pass for all dispatches up to the next copy.
                     Step::Dispatch { .. } => {
-                        let mut pass = encoder.begin_compute_pass(&Default::default());
-                        let mut next = Some(step);
-                        while let Some(Step::Dispatch { pipeline, bindings, grid: [x, y, z] }) = next {
-                            pass.set_pipeline(pipeline);
-                            pass.set_bind_group(0, bindings, &[]);
-                            pass.dispatch_workgroups(*x, *y, *z);
-                            next = steps.next_if(|step| matches!(step, Step::Dispatch { .. }));
-                        }
+                        let is_dispatch = |step: &&Step| matches!(step, Step::Dispatch { .. });
+                        let more = std::iter::from_fn(|| steps.next_if(is_dispatch));
+                        record_pass(&mut encoder, std::iter::once(step).chain(more));
                     }
                 }
             }
@@ -104,6 +108,17 @@ impl Gpu {
         }
         self.queue.submit([encoder.finish()]);
         Reading::new(staging, Rc::clone(&program.observations), times, read)
+    }
+
+    /// Submits dispatches by themselves, with nothing to read but that they are done.
+    pub(super) fn submit_alone<'a>(&self, steps: impl Iterator<Item = &'a Step>) -> Reading {
+        let staging = self.staging.take(&self.device, 0);
+        let mut encoder = self.device.create_command_encoder(&Default::default());
+        record_pass(&mut encoder, steps);
+        // Mapping waits for what the queue does with the buffer, so it has to do something.
+        encoder.clear_buffer(&staging, 0, None);
+        self.queue.submit([encoder.finish()]);
+        Reading::new(staging, Rc::default(), 0, 0)
     }
 
     /// Fills all activations with NaN, so that a test sees what a kernel forgets to write.
@@ -139,6 +154,17 @@ impl Gpu {
         self.allocated.set(self.allocated.get() + size);
         self.queue.write_buffer(&buffer, 0, &bytes);
         Ok(buffer)
+    }
+}
+
+fn record_pass<'a>(encoder: &mut wgpu::CommandEncoder, steps: impl Iterator<Item = &'a Step>) {
+    let mut pass = encoder.begin_compute_pass(&Default::default());
+    for step in steps {
+        if let Step::Dispatch { pipeline, bindings, grid: [x, y, z], .. } = step {
+            pass.set_pipeline(pipeline);
+            pass.set_bind_group(0, bindings, &[]);
+            pass.dispatch_workgroups(*x, *y, *z);
+        }
     }
 }
 
@@ -191,7 +217,7 @@ impl Places<'_> {
             entries: &entries,
         });
         check_aliases(dispatch, &self.slots(dispatch));
-        Step::Dispatch { pipeline, bindings, grid: dispatch.grid }
+        Step::Dispatch { pipeline, bindings, grid: dispatch.grid, work: Work::of(dispatch) }
     }
 
     /// A number for the buffer that each binding uses.

@@ -68,7 +68,7 @@ fn twin(call: &mut Call) {
         let part = &row[first..(first + size).min(row.len())];
         let ids = (first as u32..).zip(part).map(|(id, logit)| (*logit, id));
         let mut pairs: Vec<(f32, u32)> = ids.filter(|(_, id)| *id != suppressed).collect();
-        let most = pairs.iter().map(|(logit, _)| *logit).fold(-1e30, f32::max);
+        let most = pairs.iter().map(|(logit, _)| *logit).fold(-1e38, f32::max);
         let sum: f64 = pairs.iter().map(|(logit, _)| f64::from(logit - most).exp()).sum();
         sort(&mut pairs);
         pairs.resize(best as usize, (-1e38, vocabulary));

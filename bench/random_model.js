@@ -1,0 +1,80 @@
+// A MarianMT model with random weights, as the files that a checkpoint has.
+
+/** The shape that peers were measured with: 9.6 M parameters. */
+export const SHAPE = { width: 256, layers: 4, heads: 8, inner: 1024, vocabulary: 8000 }
+
+/** config.json, generation_config.json and model.safetensors of the shape. */
+export function randomModel({ width, layers, heads, inner, vocabulary }) {
+  const pad = vocabulary - 1
+  const config = {
+    model_type: 'marian', d_model: width, vocab_size: vocabulary, max_position_embeddings: 512,
+    encoder_layers: layers, encoder_attention_heads: heads, encoder_ffn_dim: inner,
+    decoder_layers: layers, decoder_attention_heads: heads, decoder_ffn_dim: inner,
+    activation_function: 'relu', scale_embedding: true, is_encoder_decoder: true,
+    pad_token_id: pad, eos_token_id: 0, decoder_start_token_id: pad,
+  }
+  const generation = { max_length: 512, pad_token_id: pad, eos_token_id: 0, decoder_start_token_id: pad }
+  const shapes = { 'model.shared.weight': [vocabulary, width] }
+  for (const stack of ['encoder', 'decoder']) {
+    for (let layer = 0; layer < layers; layer++) {
+      const at = `model.${stack}.layers.${layer}`
+      const linear = (name, rows, columns) => {
+        shapes[`${at}.${name}.weight`] = [rows, columns]
+        shapes[`${at}.${name}.bias`] = [rows]
+      }
+      const norm = (name) => {
+        shapes[`${at}.${name}.weight`] = [width]
+        shapes[`${at}.${name}.bias`] = [width]
+      }
+      for (const block of stack === 'encoder' ? ['self_attn'] : ['self_attn', 'encoder_attn']) {
+        for (const part of ['q', 'k', 'v', 'out']) linear(`${block}.${part}_proj`, width, width)
+        norm(`${block}_layer_norm`)
+      }
+      linear('fc1', inner, width)
+      linear('fc2', width, inner)
+      norm('final_layer_norm')
+    }
+  }
+  return {
+    config: JSON.stringify(config),
+    generation: JSON.stringify(generation),
+    weights: safetensors(shapes),
+  }
+}
+
+function safetensors(shapes) {
+  const header = {}
+  let end = 0
+  for (const [name, shape] of Object.entries(shapes)) {
+    const bytes = 4 * shape.reduce((a, b) => a * b)
+    header[name] = { dtype: 'F32', shape, data_offsets: [end, (end += bytes)] }
+  }
+  let text = JSON.stringify(header)
+  text = text.padEnd(Math.ceil(text.length / 8) * 8)
+  const file = new Uint8Array(8 + text.length + end)
+  new DataView(file.buffer).setUint32(0, text.length, true)
+  file.set(new TextEncoder().encode(text), 8)
+  const values = new Float32Array(file.buffer, 8 + text.length)
+  const draw = generator(1)
+  let at = 0
+  for (const [name, shape] of Object.entries(shapes)) {
+    const size = shape.reduce((a, b) => a * b)
+    const isGain = name.endsWith('layer_norm.weight')
+    // The token that ends a sentence must not win, so that decoding runs for as long as asked.
+    for (let i = 0; i < size; i++) values[at + i] = isGain ? 1 : 0.1 * draw()
+    if (name === 'model.shared.weight') values.fill(0, at, at + shape[1])
+    at += size
+  }
+  return file
+}
+
+/** Uniform in [-1, 1], the same on every machine (xorshift32). */
+function generator(seed) {
+  let state = seed
+  return () => {
+    state ^= state << 13
+    state ^= state >>> 17
+    state ^= state << 5
+    return (state >>> 0) / 2 ** 31 - 1
+  }
+}

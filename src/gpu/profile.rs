@@ -1,0 +1,75 @@
+//! Times each dispatch of a program by itself, and says what it has to do.
+
+use super::Gpu;
+use super::program::{Program, Step};
+use crate::error::Result;
+use crate::tape::Dispatch;
+
+/// What one dispatch takes and does.
+#[derive(Debug, Clone)]
+pub struct Timing {
+    /// Kernel and shape, e.g. `linear_vector 256→1024`.
+    pub label: String,
+    /// A run of it, in a row of many.
+    pub microseconds: f64,
+    /// Multiplications and additions, for products; 0 for other kernels.
+    pub operations: f64,
+    /// Bytes of weights that it reads, for products; 0 for other kernels.
+    pub weight_bytes: f64,
+}
+
+/// What a dispatch is called and has to do.
+#[derive(Debug, Clone)]
+pub(super) struct Work {
+    label: String,
+    operations: f64,
+    weight_bytes: f64,
+}
+
+impl Work {
+    pub fn of(dispatch: &Dispatch) -> Work {
+        let Dispatch { kernel, tensors, .. } = dispatch;
+        let position = |name: &str| kernel.bindings.iter().position(|(known, _)| *known == name);
+        let shape = |name: &str| position(name).map(|index| tensors[index]);
+        let (Some(x), Some(weight), Some(y)) = (shape("x"), shape("weight"), shape("y")) else {
+            return Work { label: kernel.name.to_string(), operations: 0.0, weight_bytes: 0.0 };
+        };
+        Work {
+            label: format!("{} {}→{}, {} rows", kernel.name, x.width(), y.width(), x.rows()),
+            operations: 2.0 * f64::from(x.len()) * f64::from(y.width()),
+            weight_bytes: 4.0 * f64::from(weight.len()),
+        }
+    }
+}
+
+impl Gpu {
+    /// Runs every dispatch of a program `repeats` times in one submission, and the same twice as
+    /// often; the difference is free of what a submission costs. `now` gives milliseconds. The
+    /// results of the program are worthless afterwards.
+    pub async fn profile(
+        &self,
+        program: &Program,
+        repeats: u32,
+        now: &dyn Fn() -> f64,
+    ) -> Result<Vec<Timing>> {
+        let mut timings = vec![];
+        for step in &program.steps {
+            let Step::Dispatch { work, .. } = step else { continue };
+            let mut taken = [0.0; 3];
+            for (round, taken) in taken.iter_mut().enumerate() {
+                let times = if round == 2 { 2 * repeats } else { repeats };
+                let begun = now();
+                let steps = std::iter::repeat_n(step, times as usize);
+                self.submit_alone(steps).finish(self).await?;
+                *taken = now() - begun;
+            }
+            timings.push(Timing {
+                label: work.label.clone(),
+                microseconds: 1000.0 * (taken[2] - taken[1]).max(0.0) / f64::from(repeats),
+                operations: work.operations,
+                weight_bytes: work.weight_bytes,
+            });
+        }
+        Ok(timings)
+    }
+}
