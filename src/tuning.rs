@@ -19,6 +19,8 @@ pub struct Tuning {
     pub workgroup: u32,
     /// Workgroups that a product is spread over at most.
     pub most_workgroups: u32,
+    /// Rows of weights that a workgroup takes at least: it reads x first, whatever it does then.
+    pub least_rows: u32,
     /// Rows of a product that the lanes of one row take in turn before they store.
     pub rows_in_turn: u32,
     /// Rows of x from which a product takes the shared-memory tile.
@@ -39,6 +41,7 @@ impl Tuning {
                 subgroups: true,
                 workgroup: lanes,
                 most_workgroups: 4,
+                least_rows: 128,
                 rows_in_turn: lanes,
                 tiled_from: u32::MAX,
                 choice_parts: 2,
@@ -49,6 +52,7 @@ impl Tuning {
                 subgroups: true,
                 workgroup: lanes.min(64),
                 most_workgroups: 65_535,
+                least_rows: 1,
                 rows_in_turn: 1,
                 tiled_from: 32,
                 choice_parts: 64,
@@ -59,6 +63,7 @@ impl Tuning {
                 subgroups: false,
                 workgroup: 32,
                 most_workgroups: 65_535,
+                least_rows: 1,
                 rows_in_turn: 1,
                 tiled_from: 32,
                 choice_parts: 32,

@@ -38,13 +38,15 @@ pub(crate) fn record(tape: &mut Tape, product: Product) {
         ("WORKGROUP", f64::from(tuning.workgroup)),
         ("LANES", f64::from(lanes)),
     ]);
-    let across = groups(matrix.outputs, tuning.workgroup / lanes, tuning.most_workgroups);
+    let down = x.rows().div_ceil(ROWS);
+    let each = (tuning.workgroup / lanes).max(tuning.least_rows);
+    let across = groups(matrix.outputs, each, (tuning.most_workgroups / down).max(1));
     tape.dispatch(Dispatch {
         kernel: &KERNEL,
         constants,
         sizes: vec![x.rows(), matrix.outputs],
         tensors: vec![x, matrix.words, matrix.rows, residual, y, before],
-        grid: [across, x.rows().div_ceil(ROWS), 1],
+        grid: [across, down, 1],
     });
 }
 

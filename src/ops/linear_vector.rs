@@ -45,7 +45,7 @@ pub(crate) fn record(tape: &mut Tape, product: Product) {
     let tuning = tape.tuning;
     let lanes = lanes(matrix.inputs, tuning.workgroup);
     let turn = tuning.rows_in_turn.min(lanes);
-    let each = tuning.workgroup / lanes * turn;
+    let each = (tuning.workgroup / lanes * turn).max(tuning.least_rows);
     tape.absorb(x, |normalised| {
         let (input, gain_bias, normed, epsilon) = match normalised.map(norm::operands) {
             Some(norm) => (norm.x, norm.gain_bias, x, norm.epsilon),
