@@ -31,6 +31,8 @@ export async function openSite() {
 export async function open({ project }, view = {}, options = {}) {
   const { width = 1280, browser = project.browser, route, ...rest } = options
   const context = await browser.newContext({ viewport: { width, height: 900 }, ...rest })
+  // A model is loaded and compiled for every page: on a busy machine that takes its time.
+  context.setDefaultTimeout(180_000)
   const page = await context.newPage()
   const complaints = []
   page.on('pageerror', (error) => complaints.push(error.stack ?? error.message))
