@@ -22,11 +22,12 @@ override K4: u32 = K / 4u;
 override BLOCKS: u32 = (K + 15u) / 16u;
 override RUNS: u32 = (BLOCKS + LANES - 1u) / LANES;  // 16-column blocks a lane
 override GROUPS: u32 = WORKGROUP / LANES;
+override EXACT: bool = RUNS * LANES * 16u == K;      // no edge
 
-// Four values of x; zeros beyond its edges.
+// Four values of x; zeros beyond K. Rows beyond T repeat the last one and are never stored.
 fn load(token: u32, at: u32) -> vec4<f32> {
-    if (at >= K4 || token >= sizes.T) { return vec4(0.0); }
-    return x[token * K4 + at];
+    if (!EXACT && at >= K4) { return vec4(0.0); }
+    return x[min(token, sizes.T - 1u) * K4 + at];
 }
 
 @compute @workgroup_size(WORKGROUP)

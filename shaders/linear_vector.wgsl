@@ -25,6 +25,7 @@ override K4: u32 = K / 4u;
 override BLOCKS: u32 = (K + 15u) / 16u;
 override RUNS: u32 = (BLOCKS + LANES - 1u) / LANES;  // 16-column blocks a lane
 override GROUPS: u32 = WORKGROUP / LANES;
+override EXACT: bool = RUNS * LANES * 16u == K && (RUNS < 4u || RUNS % 4u == 0u);  // no edge
 
 struct Moments { mean: f32, deviation: f32 }
 
@@ -45,14 +46,11 @@ fn moments(token: u32, lane: u32, local: u32) -> Moments {
 }
 
 // Four values of x, normalised; zeros beyond K.
-fn load(token: u32, at: u32, m: Moments, keep: bool) -> vec4<f32> {
-    if (at >= K4) { return vec4(0.0); }
-    var value = x[token * K4 + at];
-    if (NORM) {
-        value = (value - m.mean) * m.deviation * gain_bias[at] + gain_bias[K4 + at];
-        if (keep) { normed[token * K4 + at] = value; }
-    }
-    return value;
+fn load(token: u32, at: u32, m: Moments) -> vec4<f32> {
+    if (!EXACT && at >= K4) { return vec4(0.0); }
+    let value = x[token * K4 + at];
+    if (!NORM) { return value; }
+    return (value - m.mean) * m.deviation * gain_bias[at] + gain_bias[K4 + at];
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -64,7 +62,11 @@ fn linear_vector(
     let lane = local % LANES;
     let token = group.y;
     let m = moments(token, lane, local);
-    let keep = group.x == 0u && local < LANES;
+    if (NORM && group.x == 0u && local < LANES) {
+        for (var at = lane; at < K4; at += LANES) {
+            normed[token * K4 + at] = load(token, at, m);
+        }
+    }
     for (var run = 0u; run < RUNS; run += 4u) {
         // The four 16-column blocks of this lane, and the same as columns of four.
         let b0 = run * LANES + lane;
@@ -75,27 +77,27 @@ fn linear_vector(
         var a10 = vec4(0.0); var a11 = vec4(0.0); var a12 = vec4(0.0); var a13 = vec4(0.0);
         var a20 = vec4(0.0); var a21 = vec4(0.0); var a22 = vec4(0.0); var a23 = vec4(0.0);
         var a30 = vec4(0.0); var a31 = vec4(0.0); var a32 = vec4(0.0); var a33 = vec4(0.0);
-        a00 = load(token, b0 * 4u, m, keep);
-        a01 = load(token, b0 * 4u + 1u, m, keep);
-        a02 = load(token, b0 * 4u + 2u, m, keep);
-        a03 = load(token, b0 * 4u + 3u, m, keep);
+        a00 = load(token, b0 * 4u, m);
+        a01 = load(token, b0 * 4u + 1u, m);
+        a02 = load(token, b0 * 4u + 2u, m);
+        a03 = load(token, b0 * 4u + 3u, m);
         if (RUNS > 1u) {
-            a10 = load(token, b1 * 4u, m, keep);
-            a11 = load(token, b1 * 4u + 1u, m, keep);
-            a12 = load(token, b1 * 4u + 2u, m, keep);
-            a13 = load(token, b1 * 4u + 3u, m, keep);
+            a10 = load(token, b1 * 4u, m);
+            a11 = load(token, b1 * 4u + 1u, m);
+            a12 = load(token, b1 * 4u + 2u, m);
+            a13 = load(token, b1 * 4u + 3u, m);
         }
         if (RUNS > 2u) {
-            a20 = load(token, b2 * 4u, m, keep);
-            a21 = load(token, b2 * 4u + 1u, m, keep);
-            a22 = load(token, b2 * 4u + 2u, m, keep);
-            a23 = load(token, b2 * 4u + 3u, m, keep);
+            a20 = load(token, b2 * 4u, m);
+            a21 = load(token, b2 * 4u + 1u, m);
+            a22 = load(token, b2 * 4u + 2u, m);
+            a23 = load(token, b2 * 4u + 3u, m);
         }
         if (RUNS > 3u) {
-            a30 = load(token, b3 * 4u, m, keep);
-            a31 = load(token, b3 * 4u + 1u, m, keep);
-            a32 = load(token, b3 * 4u + 2u, m, keep);
-            a33 = load(token, b3 * 4u + 3u, m, keep);
+            a30 = load(token, b3 * 4u, m);
+            a31 = load(token, b3 * 4u + 1u, m);
+            a32 = load(token, b3 * 4u + 2u, m);
+            a33 = load(token, b3 * 4u + 3u, m);
         }
         var bias = bias_of(a00 + a01 + a02 + a03);
         if (RUNS > 1u) { bias += bias_of(a10 + a11 + a12 + a13); }

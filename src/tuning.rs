@@ -23,11 +23,13 @@ pub struct Tuning {
     pub least_rows: u32,
     /// Rows of a product that the lanes of one row take in turn before they store.
     pub rows_in_turn: u32,
+    /// vec4s of a head that a lane holds in attention, if the head has so many.
+    pub head_part: u32,
     /// Rows of x from which a product takes the shared-memory tile.
     pub tiled_from: u32,
     /// Workgroups that share the vocabulary when the best tokens are sought.
     pub choice_parts: u32,
-    /// Decoding steps of one submission when nobody watches single steps.
+    /// Decoding steps of one submission at most, when nobody watches single steps.
     pub steps: u32,
 }
 
@@ -43,9 +45,10 @@ impl Tuning {
                 most_workgroups: 4,
                 least_rows: 128,
                 rows_in_turn: lanes,
+                head_part: 8,
                 tiled_from: u32::MAX,
                 choice_parts: 2,
-                steps: 8,
+                steps: 32,
             },
             // A GPU: every lane busy, many workgroups, shared-memory tiles for many rows.
             AdapterFacts { subgroup_size: 4.., .. } => Tuning {
@@ -54,9 +57,10 @@ impl Tuning {
                 most_workgroups: 65_535,
                 least_rows: 1,
                 rows_in_turn: 1,
+                head_part: 1,
                 tiled_from: 32,
                 choice_parts: 64,
-                steps: 8,
+                steps: 32,
             },
             // No subgroups: the same kernels over workgroup memory.
             _ => Tuning {
@@ -65,9 +69,10 @@ impl Tuning {
                 most_workgroups: 65_535,
                 least_rows: 1,
                 rows_in_turn: 1,
+                head_part: 1,
                 tiled_from: 32,
                 choice_parts: 32,
-                steps: 8,
+                steps: 32,
             },
         }
     }

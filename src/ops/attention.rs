@@ -4,7 +4,7 @@ use bytemuck::{Pod, Zeroable};
 
 use crate::kernel::{Access, Call, Kernel, floats, floats_mut};
 use crate::ops::choose::POSITION;
-use crate::ops::{groups, power_of_two_within};
+use crate::ops::groups;
 use crate::site::Site;
 use crate::tape::{Dispatch, Tape, Tensor};
 
@@ -104,7 +104,8 @@ impl Tape {
             }
         };
         let is_ring = matches!(keys, Keys::Ring { .. });
-        let lanes = power_of_two_within(self.tuning.workgroup.min(head_width / 4));
+        let wanted = (head_width / 4).div_ceil(self.tuning.head_part);
+        let lanes = wanted.next_power_of_two().min(self.tuning.workgroup);
         let part = (head_width / 4).div_ceil(lanes);
         assert!(part <= WIDEST_PART, "attention: head width {head_width} at {lanes} lanes");
         let sizes = Sizes {
