@@ -1,0 +1,131 @@
+//! Every kernel beside its twin: a case is recorded for the GPU's tuning, and run on both.
+
+use std::collections::BTreeMap;
+
+use glassformer::device::Device;
+use glassformer::recording::Recording;
+use glassformer::tuning::{AdapterFacts, Tuning};
+
+use super::random::Random;
+use super::report::{relative_error, same_bits, say};
+use super::sketch::{Compare, Outcome, Sketch};
+use super::{cases_attention, cases_choice, cases_products};
+
+/// What a kernel may differ from its twin, relative to the largest value of a tensor.
+const MOST_ERROR: f64 = 2e-5;
+
+/// Draws inputs and records ops.
+pub struct Case {
+    pub name: String,
+    /// Kernels store what they otherwise keep to themselves.
+    pub traced: bool,
+    pub record: Box<dyn Fn(&mut Sketch)>,
+}
+
+impl Case {
+    pub fn new(name: String, traced: bool, record: impl Fn(&mut Sketch) + 'static) -> Case {
+        Case { name, traced, record: Box::new(record) }
+    }
+
+    fn sketch<'a>(&self, device: &'a Device, tuning: Tuning, seed: u64) -> Sketch<'a> {
+        let mut sketch = Sketch::new(device, tuning, self.traced, seed);
+        (self.record)(&mut sketch);
+        sketch
+    }
+
+    async fn run(&self, device: &Device, tuning: Tuning, seed: u64) -> Outcome {
+        self.sketch(device, tuning, seed).run().await
+    }
+}
+
+/// The cases of all kernels; some of their sizes are drawn.
+pub fn all(random: &mut Random) -> Vec<Case> {
+    let mut cases = cases_products::embeddings(random);
+    cases.extend(cases_products::norms());
+    cases.extend(cases_products::products(random));
+    cases.extend(cases_attention::padded());
+    cases.extend(cases_attention::ring());
+    cases.extend(cases_choice::top_k());
+    cases.extend(cases_choice::choose());
+    cases
+}
+
+/// What all cases record under all tunings.
+pub fn recordings(seed: u64) -> Vec<Recording> {
+    let device = Device::cpu();
+    let own = Tuning::of(AdapterFacts { subgroup_size: 8, software: true });
+    let cases = all(&mut Random::new(seed));
+    let record = |tuning| {
+        let device = &device;
+        cases.iter().map(move |case| case.sketch(device, tuning, seed).record())
+    };
+    tunings(own).into_iter().flat_map(|(_, tuning)| record(tuning)).collect()
+}
+
+/// How kernels may be cut on an adapter: as the table has it, and in other ways.
+pub fn tunings(own: Tuning) -> Vec<(&'static str, Tuning)> {
+    let bare = Tuning::of(AdapterFacts { subgroup_size: 0, software: false });
+    let spread = Tuning { most_workgroups: 65_535, rows_in_turn: 1, choice_parts: 64, ..own };
+    let mut tunings = vec![
+        ("no subgroups", bare),
+        ("no subgroups, few workgroups", Tuning { most_workgroups: 3, rows_in_turn: 4, ..bare }),
+    ];
+    if own.subgroups {
+        tunings.push(("subgroups, tiles, many workgroups", Tuning { tiled_from: 2, ..spread }));
+    }
+    tunings.push(("the adapter's own", own));
+    tunings
+}
+
+/// Runs all cases on the GPU and on the CPU executor, under each tuning; gives what went wrong.
+pub async fn differences(gpu: &mut Device, seed: u64) -> Vec<String> {
+    let cases = all(&mut Random::new(seed));
+    let cpu = Device::cpu();
+    let mut wrong = vec![];
+    let mut worst: BTreeMap<&str, (f64, String)> = BTreeMap::new();
+    for (tuned, tuning) in tunings(gpu.tuning()) {
+        retune(gpu, tuning);
+        for (case, seed) in cases.iter().zip(seed..) {
+            let expected = case.run(&cpu, tuning, seed).await;
+            let found = case.run(gpu, tuning, seed).await;
+            let error = difference(&expected, &found);
+            let name = format!("{}, {tuned}", case.name);
+            if error > MOST_ERROR {
+                wrong.push(format!("{}: {error:.1e} off: {name}", found.kernel));
+            }
+            let worst = worst.entry(found.kernel).or_default();
+            if error >= worst.0 {
+                *worst = (error, name);
+            }
+        }
+    }
+    for (kernel, (error, name)) in worst {
+        say(&format!("{kernel}: at worst {error:.1e} off its twin ({name})"));
+    }
+    wrong
+}
+
+/// Takes other numbers than the table has.
+pub fn retune(device: &mut Device, tuning: Tuning) {
+    match device {
+        Device::Gpu(gpu) => gpu.retune(tuning),
+        Device::Cpu(_) => panic!("the CPU executor has no tuning"),
+    }
+}
+
+fn difference(expected: &Outcome, found: &Outcome) -> f64 {
+    if expected.shown.len() != found.shown.len() || expected.shown.is_empty() {
+        return f64::INFINITY;
+    }
+    let pairs = expected.shown.iter().zip(&found.shown);
+    let errors = pairs.map(|(expected, found)| match expected.compare {
+        Compare::Values => relative_error(&expected.data, &found.data),
+        Compare::ValuesOf(size) => {
+            let beside = |data: &[f32]| [data, &[size]].concat();
+            relative_error(&beside(&expected.data), &beside(&found.data))
+        }
+        Compare::Words if same_bits(&expected.data, &found.data) => 0.0,
+        Compare::Words => f64::INFINITY,
+    });
+    errors.fold(0.0, f64::max)
+}

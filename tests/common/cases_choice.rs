@@ -1,0 +1,82 @@
+//! Cases of the kernels that find the best tokens and choose.
+
+use glassformer::ops::choose::{Choice, first_state};
+
+use super::cases::Case;
+use super::sketch::{Compare, Sketch};
+
+/// V, k and whether many logits are equal.
+const SIZES: [(u32, u32, bool); 9] = [
+    (1, 1, false),
+    (7, 1, false),
+    (7, 7, true),
+    (97, 1, true),
+    (97, 10, false),
+    (97, 10, true),
+    (8000, 1, true),
+    (8000, 10, false),
+    (8000, 10, true),
+];
+
+/// Logits `[B, V]`, in steps of a half where many are to be equal.
+fn logits(sketch: &mut Sketch, [batch, vocabulary]: [u32; 2], equal: bool) -> Vec<f32> {
+    let spread = |value: f32| 12.0 * value;
+    let values = sketch.random.values(batch * vocabulary).into_iter().map(spread);
+    match equal {
+        // Adding 0 makes a positive zero of a negative one: which of them is greater is no matter.
+        true => values.map(|value| (2.0 * value).round() / 2.0 + 0.0).collect(),
+        false => values.collect(),
+    }
+}
+
+/// The best of each part of a row.
+pub fn top_k() -> Vec<Case> {
+    let mut cases = vec![];
+    for (index, (vocabulary, best, equal)) in SIZES.into_iter().enumerate() {
+        let batch = [1, 3][index % 2];
+        let suppressed = (vocabulary > best && index % 3 != 0).then_some(vocabulary / 2);
+        let name = format!("{best} of [{batch}, {vocabulary}], equal {equal}, not {suppressed:?}");
+        cases.push(Case::new(name, false, move |sketch| {
+            let values = logits(sketch, [batch, vocabulary], equal);
+            let logits = sketch.values(&[batch, vocabulary], &values);
+            let parts = sketch.tape.top_k(logits, best, suppressed);
+            sketch.show_columns(parts, (0, 2 + best), Compare::Values);
+            sketch.show_columns(parts, (2 + best, best), Compare::Words);
+        }));
+    }
+    cases
+}
+
+/// Choices at several positions, where some sentence ends and another ended before.
+pub fn choose() -> Vec<Case> {
+    let both = SIZES.into_iter().flat_map(|sizes| [(sizes, false), (sizes, true)]);
+    let cases = both.enumerate().map(|(index, ((vocabulary, best, equal), traced))| {
+        let batch = [1, 3, 8][index % 3];
+        let bans_padding = vocabulary > best && index % 2 == 0;
+        let name = format!(
+            "{best} of [{batch}, {vocabulary}], equal {equal}, bans {bans_padding}, traced {traced}"
+        );
+        Case::new(name, traced, move |sketch| {
+            let [end, pad] = [vocabulary / 3, vocabulary - 1];
+            let mut values = logits(sketch, [batch, vocabulary], equal);
+            // The first sentence ends now, and the last one would choose padding if it could.
+            values[end as usize] = 40.0;
+            values[(batch * vocabulary - 1) as usize] = 30.0;
+            let logits = sketch.values(&[batch, vocabulary], &values);
+            let mut state = first_state(batch, pad);
+            state[0] = 2;
+            state[4..4 + batch as usize].fill_with(|| sketch.random.below(vocabulary));
+            state[4 + 2 * batch as usize - 1] = u32::from(batch > 1);
+            let state = sketch.words(&[4 + 2 * batch], &state);
+            let results = sketch
+                .words(&[4, batch, 2 + 2 * best], &vec![0; (4 * batch * (2 + 2 * best)) as usize]);
+            let choice = Choice { best, end, pad, bans_padding, state, results };
+            sketch.tape.choose(logits, choice);
+            sketch.show_words(state);
+            sketch.show_columns(results, (0, 2 + best), Compare::Words);
+            // Differences of logits.
+            sketch.show_columns(results, (2 + best, best), Compare::ValuesOf(40.0));
+        })
+    });
+    cases.collect()
+}

@@ -1,0 +1,108 @@
+//! Laws of the best tokens and of the greedy choice.
+
+use glassformer::device::Device;
+use glassformer::ops::choose::{Choice, first_state};
+
+use super::random::{Random, seed};
+use super::report::assert_close;
+use super::sketch::Sketch;
+
+pub async fn all(device: &Device) {
+    let mut random = Random::new(seed("laws of choice"));
+    candidates_are_the_best_and_sorted(device, &mut random).await;
+    equal_logits_prefer_lower_ids(device).await;
+    sentences_stay_ended(device, &mut random).await;
+}
+
+/// End and padding of these laws.
+const END: u32 = 2;
+const PAD: u32 = 1;
+
+/// What a choice left behind.
+struct Chosen {
+    state: Vec<u32>,
+    /// `[B, k]`
+    ids: Vec<u32>,
+    /// `[B, k]`
+    log_probabilities: Vec<f32>,
+    /// `[B, V]`
+    probabilities: Vec<f32>,
+}
+
+async fn choose(device: &Device, state: &[u32], logits: &[f32], best: u32, bans: bool) -> Chosen {
+    let batch = (state.len() as u32 - 4) / 2;
+    let vocabulary = logits.len() as u32 / batch;
+    let mut sketch = Sketch::new(device, device.tuning(), true, 0);
+    let logits = sketch.values(&[batch, vocabulary], logits);
+    let state = sketch.words(&[state.len() as u32], state);
+    let width = 2 + 2 * best;
+    let results = sketch.words(&[1, batch, width], &vec![0; (batch * width) as usize]);
+    let choice = Choice { best, end: END, pad: PAD, bans_padding: bans, state, results };
+    sketch.tape.choose(logits, choice);
+    sketch.show(state);
+    sketch.show(results);
+    let [probabilities, state, results] = sketch.values_shown().await;
+    let words = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<u32>>();
+    let rows = || results.chunks(width as usize).map(|row| row[2..].split_at(best as usize));
+    Chosen {
+        state: words(&state),
+        ids: rows().flat_map(|(ids, _)| words(ids)).collect(),
+        log_probabilities: rows().flat_map(|(_, logs)| logs.to_vec()).collect(),
+        probabilities,
+    }
+}
+
+async fn candidates_are_the_best_and_sorted(device: &Device, random: &mut Random) {
+    for (vocabulary, best) in [(7, 7), (97, 10), (8000, 16)] {
+        let logits: Vec<f32> = random.values(vocabulary).iter().map(|logit| 9.0 * logit).collect();
+        let chosen = choose(device, &first_state(1, PAD), &logits, best, false).await;
+        let mut order: Vec<u32> = (0..vocabulary).collect();
+        order.sort_by(|a, b| logits[*b as usize].total_cmp(&logits[*a as usize]));
+        assert_eq!(chosen.ids, order[..best as usize], "the best of {vocabulary}");
+        assert!(chosen.log_probabilities.is_sorted_by(|a, b| a >= b), "the best comes first");
+        let listed: f32 = chosen.log_probabilities.iter().map(|log| log.exp()).sum();
+        assert!(listed <= 1.0 + 1e-5, "candidates have a probability of {listed}");
+        assert_close("all tokens", &[1.0], &[chosen.probabilities.iter().sum()], 1e-5);
+        if vocabulary == best {
+            assert_close("all tokens, listed", &[1.0], &[listed], 1e-5);
+        }
+        let of = |id: &u32| chosen.probabilities[*id as usize].ln();
+        let logs: Vec<f32> = chosen.ids.iter().map(of).collect();
+        assert_close("logarithms", &logs, &chosen.log_probabilities, 1e-5);
+    }
+}
+
+async fn equal_logits_prefer_lower_ids(device: &Device) {
+    // Signs of zero are no matter, a banned token has no probability at all.
+    let logits = [0.0, 0.0, -0.0, -1.0, 0.0, -0.0, 0.0, -1.0];
+    let chosen = choose(device, &first_state(1, PAD), &logits, 7, true).await;
+    assert_eq!(chosen.ids, [0, 2, 4, 5, 6, 3, 7], "equal logits, token {PAD} banned");
+    assert_eq!(chosen.probabilities[PAD as usize].to_bits(), 0, "the banned token");
+    assert_close("the rest", &[1.0], &[chosen.probabilities.iter().sum()], 1e-6);
+}
+
+/// And each step goes one position on.
+async fn sentences_stay_ended(device: &Device, random: &mut Random) {
+    let mut state = first_state(3, PAD);
+    let mut ended = [false; 3];
+    let mut expected = vec![PAD; 3];
+    for position in 0..6 {
+        assert_eq!(state[0], position, "the position");
+        let mut logits = random.values(3 * 20);
+        // The second sentence ends at once, the first later; both would go on if they could.
+        for b in [1, 0].into_iter().take(1 + usize::from(position > 2)) {
+            let token = if ended[b] { 5 } else { END };
+            logits[b * 20 + token as usize] = 7.0;
+        }
+        let chosen = choose(device, &state, &logits, 1, false).await;
+        for b in 0..3 {
+            expected[b] = if ended[b] { PAD } else { chosen.ids[b] };
+            ended[b] |= chosen.ids[b] == END;
+        }
+        state = chosen.state;
+        assert_eq!(state[4..7], expected, "the tokens that go in next");
+        assert_eq!(state[7..], ended.map(u32::from), "which sentences have ended");
+        assert_eq!(state[1], ended.iter().filter(|ended| !**ended).count() as u32, "alive");
+    }
+    assert!(ended[0] && ended[1], "the law has been tried");
+}
