@@ -20,7 +20,7 @@ const table = {
 
   // Source
   source: { zh: '原文', en: 'Source' },
-  sourceHint: { zh: '输入中文，按 Enter 翻译', en: 'Type Chinese, press Enter' },
+  sourceHint: { zh: '输入中文，按 Enter 翻译', en: 'Type Chinese, press Enter to translate' },
   run: { zh: '翻译', en: 'Translate' },
   presets: { zh: '例句', en: 'Examples' },
   words: { zh: '逐词', en: 'Word by word' },
@@ -128,7 +128,6 @@ const table = {
   },
 
   // One cell
-  cell: { zh: '这一格', en: 'This cell' },
   cellHint: { zh: '指向、聚焦或轻触任意一格', en: 'Point at, focus or tap any cell' },
   readFrom: { zh: '读自', en: 'read from' },
   cellCausal: {
