@@ -50,64 +50,61 @@ async function loadTranslator(page) {
   console.error(`${adapter.backend} on ${adapter.name || 'an unnamed adapter'}${fallback}`)
 }
 
+const isBlank = (text) => /^[\s\p{Cc}]*$/u.test(text)
+
 /** Translations only. A blank line stays one, so that lines of answers stay lines of questions. */
 async function printPlain(page, texts) {
-  const filled = texts.filter((text) => text.trim() !== '')
+  const filled = texts.filter((text) => !isBlank(text))
   const translations = await page.evaluate((all) => globalThis.translator.translateAll(all), filled)
-  const answers = translations[Symbol.iterator]()
-  for (const text of texts) console.log(text.trim() === '' ? '' : answers.next().value.text)
+  for (const text of texts) console.log(isBlank(text) ? '' : translations.shift().text)
 }
 
-/**
- * One table a sentence: each step's token, its probability, and the source token that it attended
- * to most.
- */
+/** A row a token: step, token, probability, and the source token that it attended to most. */
 async function printTable(page, text) {
-  const translation = await page.evaluate(async (text) => {
+  const steps = await page.evaluate(async (text) => {
     const site = `decoder.${globalThis.translator.model.decoderLayers - 1}.cross_attention.weights`
-    let source = []
-    let translation = ''
+    const steps = []
     for await (const step of globalThis.translator.translate(text, { trace: [site] })) {
-      if (step.phase === 'encode') {
-        source = step.source
-        await globalThis.printHeader()
-        continue
-      }
-      const [
-        {
-          shape: [heads, , width],
-          data,
-        },
-      ] = step.trace
-      const weight = (at) =>
-        Array.from({ length: heads }, (_, head) => data[head * width + at]).reduce((a, b) => a + b)
-      const attended = source
-        .map((_, at) => weight(at))
-        .reduce((best, w, at, all) => (w > all[best] ? at : best), 0)
-      translation = step.text
-      await globalThis.printStep(step.position + 1, step.token, step.probability, source[attended])
+      const [weights] = step.phase === 'decode' ? step.trace : []
+      steps.push({
+        ...step,
+        trace: [],
+        heads: weights?.shape[0],
+        weights: [...(weights?.data ?? [])],
+      })
     }
-    return translation
+    return steps
   }, text)
-  console.log(`→ ${translation}`)
+  const [{ source }, ...decode] = steps
+  const rows = decode.map((step) => [
+    String(step.position + 1),
+    visible(step.token),
+    step.probability.toFixed(4),
+    visible(source[mostAttended(step, source.length)]),
+  ])
+  for (const line of table([['step', 'token', 'probability', 'attends'], ...rows]))
+    console.log(line)
+  console.log(`→ ${decode.at(-1).text}`)
 }
 
-function printHeader() {
-  console.log(row('step', 'token', 'probability', 'attends'))
+/** The source token at which all heads together look most; `weights` are `[H, 1, S]`. */
+function mostAttended({ heads, weights }, tokens) {
+  const width = weights.length / heads
+  const totals = Array.from({ length: tokens }, (_, at) =>
+    weights.filter((_, index) => index % width === at).reduce((a, b) => a + b),
+  )
+  return totals.indexOf(Math.max(...totals))
 }
 
-function printStep(step, token, probability, attended) {
-  console.log(row(String(step), visible(token), probability.toFixed(4), visible(attended)))
+/** Columns as wide as their widest cell, two spaces apart. */
+function table(rows) {
+  const width = (column) => Math.max(...rows.map((row) => [...row[column]].length))
+  const widths = [width(0), width(1), width(2), 0]
+  const pad = (cell, column) => cell + ' '.repeat(Math.max(0, widths[column] - [...cell].length))
+  return rows.map((row) => row.map(pad).join('  '))
 }
 
-function row(step, token, probability, attended) {
-  return [step.padEnd(4), token.padEnd(16), probability.padEnd(11), attended].join('  ')
-}
-
-/**
- * A space is part of many tokens: it is shown. A token that has no text of its own goes by its
- * piece.
- */
+/** A space is shown; a byte that completes no character goes by its piece. */
 function visible({ text, piece }) {
   return (text || piece.replaceAll('\u2581', ' ')).replaceAll(' ', '␣')
 }
@@ -126,8 +123,6 @@ async function main() {
     await loadTranslator(page)
     if (plain) return await printPlain(page, texts)
     console.error('attends: where most cross-attention goes, last decoder layer, mean of its heads')
-    await page.exposeFunction('printHeader', printHeader)
-    await page.exposeFunction('printStep', printStep)
     for (const text of texts) await printTable(page, text)
   } finally {
     await browser.close()

@@ -108,7 +108,13 @@ async fn translate(arguments: &Arguments) -> Result<()> {
     let words = Text::open(&arguments.model.join("tokenizer.json"), end)?;
     let translator = Rc::new(translator);
     for source in &arguments.texts {
-        if source.trim().is_empty() {
+        let blank = source.chars().all(|c| c.is_whitespace() || c.is_control());
+        if blank && arguments.plain {
+            // Lines of answers stay lines of questions.
+            println!();
+            continue;
+        }
+        if blank {
             return Err(Error::input("the text", "at least one character", "none"));
         }
         show(&translator, &words, source, arguments.plain).await?;

@@ -22,8 +22,10 @@ impl Text {
         Ok(Text { tokenizer, end })
     }
 
-    /// Tokens of a text, the end token last; at most `limit`, cut from the end.
+    /// Tokens of a text, the end token last; at most `limit`, cut from the end. Control characters
+    /// are read as spaces: they are no text, and no model was trained on them.
     pub fn encode(&self, text: &str, limit: usize) -> Result<Vec<u32>> {
+        let text = text.replace(char::is_control, " ");
         let encoding = self
             .tokenizer
             .encode(text, true)
@@ -44,14 +46,20 @@ impl Text {
             .map_err(|error| Error::internal("writing the text", error.to_string()))
     }
 
-    /// A token as a reader knows it, given the tokens before it; special ones by their name.
+    /// A token as a reader knows it, given the tokens before it: special ones by their name, a
+    /// space as `␣`, a byte that completes no character by its piece.
     pub fn piece(&self, before: &[u32], id: u32) -> Result<String> {
         let special = self.tokenizer.get_added_tokens_decoder();
         if let Some(token) = special.get(&id).filter(|token| token.special) {
             return Ok(token.content.clone());
         }
-        let shorter = self.decode(before)?;
-        let longer = self.decode(&[before, &[id]].concat())?;
-        Ok(longer.strip_prefix(&shorter).unwrap_or(&longer).to_string())
+        let characters = |ids: &[u32]| self.decode(ids).map(|text| text.replace('\u{FFFD}', ""));
+        let shorter = characters(before)?;
+        let longer = characters(&[before, &[id]].concat())?;
+        let shown = match longer.strip_prefix(&shorter).unwrap_or(&longer) {
+            "" => self.tokenizer.id_to_token(id).unwrap_or_default().replace('\u{2581}', " "),
+            text => text.to_string(),
+        };
+        Ok(shown.replace(' ', "␣"))
     }
 }
