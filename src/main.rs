@@ -1,4 +1,7 @@
 //! The native command line: translates with the engine on this machine's GPU, or on its CPU.
+// The tests in the browser make cargo build every binary for wasm32, where this one is empty.
+#![cfg_attr(target_arch = "wasm32", no_main)]
+#![cfg(not(target_arch = "wasm32"))]
 
 use std::io::{self, BufRead};
 use std::path::PathBuf;
