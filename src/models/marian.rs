@@ -146,14 +146,35 @@ impl Embeddings {
                 loader.weight("lm_head.weight", &matrix, &bias)?
             }
         };
-        let table = sinusoids(config.max_positions, width);
+        // Files from before positions were left out hold them, rounded as the file rounds: so be it.
+        let rows = |stack: &str| match format!("model.{stack}.embed_positions.weight") {
+            name if weights.contains(&name) => {
+                Ok(weights.matrix(&name, [config.max_positions, width])?.data)
+            }
+            _ => Ok(sinusoids(config.max_positions, width)),
+        };
+        let [from, to] = [rows("encoder")?, rows("decoder")?];
         let shape = [config.max_positions as u32, width as u32];
-        let positions = loader.values("positions", &table, &shape)?;
+        let source_positions = loader.values("positions", &from, &shape)?;
+        let target_positions = match from == to {
+            true => source_positions,
+            false => loader.values("positions", &to, &shape)?,
+        };
         let scale = config.embedding_scale();
         let sites = |stack| [Site::Embedding(stack), Site::Position(stack)];
         Ok(Embeddings {
-            source: Embedding { table: source, positions, scale, sites: sites(Stack::Encoder) },
-            target: Embedding { table: target, positions, scale, sites: sites(Stack::Decoder) },
+            source: Embedding {
+                table: source,
+                positions: source_positions,
+                scale,
+                sites: sites(Stack::Encoder),
+            },
+            target: Embedding {
+                table: target,
+                positions: target_positions,
+                scale,
+                sites: sites(Stack::Decoder),
+            },
             head,
         })
     }
@@ -237,7 +258,7 @@ fn check_widths(config: &Config) -> Result<()> {
     let stacks = [("encoder", config.encoder), ("decoder", config.decoder)];
     for (name, stack) in stacks {
         let head = config.model_width / stack.heads;
-        if head % 4 != 0 || head > 128 {
+        if !head.is_multiple_of(4) || head > 128 {
             let field = format!("d_model / {name}_attention_heads");
             return error(&field, "a multiple of 4, at most 128", head);
         }

@@ -99,7 +99,7 @@ pub(crate) fn twin(call: &mut Call, x: &[f32], bindings: [usize; 5]) {
     let matrix =
         Rows::new(call.constant("STORAGE"), &call.buffers[weight], &call.buffers[rows], width);
     let added = floats(&call.buffers[residual]);
-    let outputs = matrix.len();
+    let outputs = matrix.count();
     let mut row = vec![0.0; width];
     for n in 0..outputs {
         matrix.unpack(n, &mut row);

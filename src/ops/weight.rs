@@ -44,7 +44,7 @@ impl<'a> Rows<'a> {
     }
 
     /// Number of rows.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.scale_bias.len() / 2
     }
 
