@@ -4,11 +4,8 @@
 #[allow(dead_code, reason = "each test has its part of it, and tests/browser.rs all")]
 mod common;
 
-use std::collections::BTreeSet;
-
 use common::{cases, laws_attention, laws_choice, laws_products, native, random, report};
 use glassformer::device::Device;
-use glassformer::ops;
 
 #[test]
 fn the_comparator_can_fail() {
@@ -47,18 +44,6 @@ fn under_all_tunings(laws: impl AsyncFn(&Device)) {
 }
 
 #[test]
-fn the_cases_run_every_kernel_with_the_constants_that_it_names() {
-    let mut known: BTreeSet<&str> = BTreeSet::new();
-    let recordings = cases::recordings(random::seed("coverage"));
-    for dispatch in recordings.iter().flat_map(|recording| recording.dispatches()) {
-        let kernel = dispatch.kernel;
-        known.insert(kernel.name);
-        let mut set: Vec<&str> = dispatch.constants.iter().map(|(name, _)| *name).collect();
-        let mut named = kernel.constants.to_vec();
-        set.sort();
-        named.sort();
-        assert_eq!(set, named, "{kernel:?}: what a dispatch sets, and what the kernel names");
-    }
-    let all: BTreeSet<&str> = ops::ALL.iter().map(|kernel| kernel.name).collect();
-    assert_eq!(known, all, "kernels that cases dispatch, and kernels that there are");
+fn the_cases_run_every_kernel() {
+    cases::every_kernel_is_dispatched(random::seed("coverage"));
 }

@@ -1,9 +1,9 @@
 //! Every kernel beside its twin: a case is recorded for the GPU's tuning, and run on both.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use glassformer::device::Device;
-use glassformer::recording::Recording;
+use glassformer::ops;
 use glassformer::tuning::{AdapterFacts, Tuning};
 
 use super::random::Random;
@@ -50,16 +50,24 @@ pub fn all(random: &mut Random) -> Vec<Case> {
     cases
 }
 
-/// What all cases record under all tunings.
-pub fn recordings(seed: u64) -> Vec<Recording> {
+/// Cases dispatch every kernel that there is, with just the constants that it names.
+pub fn every_kernel_is_dispatched(seed: u64) {
     let device = Device::cpu();
     let own = Tuning::of(AdapterFacts { subgroup_size: 8, software: true });
-    let cases = all(&mut Random::new(seed));
-    let record = |tuning| {
-        let device = &device;
-        cases.iter().map(move |case| case.sketch(device, tuning, seed).record())
-    };
-    tunings(own).into_iter().flat_map(|(_, tuning)| record(tuning)).collect()
+    let mut known = BTreeSet::new();
+    for (_, tuning) in tunings(own) {
+        for case in all(&mut Random::new(seed)) {
+            for dispatch in case.sketch(&device, tuning, seed).record().dispatches() {
+                known.insert(dispatch.kernel.name);
+                let set: BTreeSet<&str> =
+                    dispatch.constants.iter().map(|(name, _)| *name).collect();
+                let named = dispatch.kernel.constants.iter().copied().collect();
+                assert_eq!(set, named, "{:?}: constants set, and named", dispatch.kernel);
+            }
+        }
+    }
+    let all: BTreeSet<&str> = ops::ALL.iter().map(|kernel| kernel.name).collect();
+    assert_eq!(known, all, "kernels that cases dispatch, and kernels that there are");
 }
 
 /// How kernels may be cut on an adapter: as the table has it, and in other ways.
