@@ -2,8 +2,8 @@
 
 use crate::cpu::{self, Cpu};
 use crate::error::Result;
-use crate::gpu::{self, Gpu};
 pub use crate::gpu::Timing;
+use crate::gpu::{self, Gpu};
 use crate::recording::Recording;
 use crate::tape::{Buffer, Output};
 use crate::tuning::Tuning;

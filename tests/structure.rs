@@ -152,8 +152,8 @@ fn platform_libraries_stay_in_their_place() {
     for (library, home) in [
         ("wgpu::", "src/gpu/"),
         ("web_sys", "src/gpu/"),
-        ("wasm_bindgen::", "src/web.rs"),
-        ("JsValue", "src/web.rs"),
+        ("wasm_bindgen::", "src/web/"),
+        ("JsValue", "src/web/"),
         ("tokenizers::", "src/text.rs"),
         ("safetensors::tensor", "src/weights/safetensors.rs"),
     ] {

@@ -2,85 +2,16 @@
 
 use std::rc::Rc;
 
-use crate::decode::Translator;
+use crate::decode::buffers::Buffers;
+use crate::decode::options::check;
+use crate::decode::{Candidate, Finish, Options, Row, Step, Translator};
 use crate::device::{Device, Program, Timing};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::layers::Memory;
 use crate::models::marian::Cache;
 use crate::ops::choose::{Choice, first_state, result_words};
 use crate::site::{Filter, Snapshot};
-use crate::tape::{Buffer, Tape, Tensor};
-
-/// What may be chosen when decoding begins.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Candidates that each step lists.
-    pub candidates: u32,
-    /// Patterns of sites to trace.
-    pub trace: Vec<String>,
-    /// Tokens at most; by default the model's limit, and no more than the ring holds.
-    pub max_tokens: Option<u32>,
-    /// Slots of the K-V ring, a power of two; by default enough for any sensible translation.
-    pub ring_capacity: Option<u32>,
-}
-
-impl Default for Options {
-    fn default() -> Options {
-        Options { candidates: 1, trace: vec![], max_tokens: None, ring_capacity: None }
-    }
-}
-
-/// An alternative for the next token.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Candidate {
-    /// The token.
-    pub id: u32,
-    /// Natural logarithm of its probability over the whole vocabulary.
-    pub log_probability: f32,
-}
-
-/// Why a sentence has ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Finish {
-    /// It wrote the end token.
-    End,
-    /// It reached the limit.
-    Length,
-}
-
-/// What a step did for one sentence.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Row {
-    /// The token that went in.
-    pub input: u32,
-    /// The token that was chosen.
-    pub token: u32,
-    /// Best first; the chosen one leads.
-    pub candidates: Vec<Candidate>,
-    /// Set when this token ended the sentence.
-    pub finish: Option<Finish>,
-    /// False once the sentence had ended before.
-    pub active: bool,
-}
-
-impl Row {
-    /// Probability of all tokens that are no candidates.
-    pub fn rest(&self) -> f64 {
-        let listed = self.candidates.iter().map(|c| f64::from(c.log_probability).exp());
-        (1.0 - listed.sum::<f64>()).max(0.0)
-    }
-}
-
-/// One step for all sentences of a batch.
-#[derive(Debug, Clone)]
-pub struct Step {
-    /// Position of the new tokens in the target, from 0.
-    pub position: u32,
-    /// One for each sentence.
-    pub rows: Vec<Row>,
-    /// What was traced.
-    pub trace: Vec<Snapshot>,
-}
+use crate::tape::{Buffer, Tape};
 
 /// A batch of sentences on its way.
 pub struct Decoding {
@@ -104,11 +35,6 @@ pub struct Decoding {
 
 /// Sources are padded to a multiple of this.
 const SOURCE_BLOCK: u32 = 8;
-/// The most candidates that a step may list.
-const MOST_CANDIDATES: u32 = 16;
-/// The most sentences in a batch.
-const MOST_SENTENCES: usize = 64;
-
 impl Decoding {
     /// Encodes the sources, each of which ends with the end token.
     pub async fn begin(
@@ -118,13 +44,12 @@ impl Decoding {
     ) -> Result<Decoding> {
         let Translator { device, model, .. } = &**translator;
         let config = &model.config;
-        let longest = check(translator, sources, options)?;
+        let longest = check(config, sources, options)?;
         let filter = Filter::new(&options.trace, &config.sites())?;
         let traced = !filter.is_empty();
         let generation = &config.generation;
         let batch = sources.len() as u32;
-        let padded_length =
-            longest.next_multiple_of(SOURCE_BLOCK).min(config.max_positions as u32);
+        let padded_length = longest.next_multiple_of(SOURCE_BLOCK).min(config.max_positions as u32);
         let limit = generation.max_tokens(config.max_positions) as u32;
         let ring_capacity = match (options.ring_capacity, options.max_tokens) {
             (Some(capacity), _) => capacity,
@@ -279,75 +204,4 @@ impl Drop for Decoding {
         self.translator.device.discard(&self.step);
         self.buffers.release();
     }
-}
-
-/// The buffers of one decoding.
-struct Buffers {
-    device: Rc<Device>,
-    held: Vec<Buffer>,
-}
-
-impl Buffers {
-    fn new(device: Rc<Device>) -> Buffers {
-        Buffers { device, held: vec![] }
-    }
-
-    fn tensor(&mut self, what: &str, shape: &[u32]) -> Result<Tensor> {
-        let buffer = self.device.allocate(what, shape.iter().product())?;
-        self.held.push(buffer);
-        Ok(Tensor::resident(buffer, shape))
-    }
-
-    fn of(&self, tensor: Tensor) -> Buffer {
-        match tensor.place {
-            crate::tape::Place::Resident(buffer) => buffer,
-            place => panic!("{place:?} is no buffer of the device"),
-        }
-    }
-
-    fn release(&mut self) {
-        self.held.drain(..).for_each(|buffer| self.device.release(buffer));
-    }
-}
-
-impl Drop for Buffers {
-    fn drop(&mut self) {
-        self.release();
-    }
-}
-
-/// Refuses what can't be decoded; gives the length of the longest source.
-fn check(translator: &Translator, sources: &[Vec<u32>], options: &Options) -> Result<u32> {
-    let config = &translator.model.config;
-    let error = |what: &str, expected: String, found: usize| {
-        Err(Error::input(what, expected, found.to_string()))
-    };
-    if sources.is_empty() || sources.len() > MOST_SENTENCES {
-        return error("sentences of a batch", format!("1 to {MOST_SENTENCES}"), sources.len());
-    }
-    let most = config.max_positions;
-    for source in sources {
-        if source.is_empty() || source.len() > most {
-            return error("tokens of a source", format!("1 to {most}"), source.len());
-        }
-        let vocabulary = config.source_vocabulary as u32;
-        if let Some(id) = source.iter().find(|id| **id >= vocabulary) {
-            let expected = format!("below {vocabulary}, the model's vocabulary");
-            return error("a source token", expected, *id as usize);
-        }
-    }
-    let listed = MOST_CANDIDATES.min(config.target_vocabulary as u32);
-    if !(1..=listed).contains(&options.candidates) {
-        return error("candidates", format!("1 to {listed}"), options.candidates as usize);
-    }
-    if options.max_tokens == Some(0) {
-        return error("tokens at most", "1 or more".to_string(), 0);
-    }
-    if let Some(capacity) = options.ring_capacity
-        && !(capacity.is_power_of_two() && capacity <= 1 << 16)
-    {
-        let expected = "a power of two up to 65,536".to_string();
-        return error("slots of the K-V ring", expected, capacity as usize);
-    }
-    Ok(sources.iter().map(Vec::len).max().unwrap_or(0) as u32)
 }

@@ -53,7 +53,8 @@ impl Gpu {
         let unread = self.storage("unused, read", 64)?;
         let unwritten = self.storage("unused, written", 64 * 8)?;
         let uniforms = self.uniforms(recording)?;
-        let places = Places { gpu: self, slot_of, arena: &arena, unread: &unread, unwritten: &unwritten };
+        let places =
+            Places { gpu: self, slot_of, arena: &arena, unread: &unread, unwritten: &unwritten };
         let mut steps = Vec::with_capacity(recording.commands.len());
         let mut offset = 0;
         for command in &recording.commands {
@@ -90,7 +91,13 @@ impl Gpu {
             while let Some(step) = steps.next() {
                 match step {
                     Step::Observe { source, words } => {
-                        encoder.copy_buffer_to_buffer(source, 0, &staging, at, 4 * u64::from(*words));
+                        encoder.copy_buffer_to_buffer(
+                            source,
+                            0,
+                            &staging,
+                            at,
+                            4 * u64::from(*words),
+                        );
                         at += 4 * u64::from(*words);
                     }
                     // One pass for all dispatches up to the next copy.
@@ -196,7 +203,9 @@ impl Places<'_> {
             wgpu::BufferBinding { buffer, offset, size }
         };
         let mut resources = vec![piece(uniforms, offset)];
-        for (index, ((_, access), buffer)) in dispatch.kernel.bindings.iter().zip(&buffers).enumerate() {
+        for (index, ((_, access), buffer)) in
+            dispatch.kernel.bindings.iter().zip(&buffers).enumerate()
+        {
             let nowhere = dispatch.tensors[index].place == Place::Nowhere;
             resources.push(match (nowhere, access) {
                 (true, Access::Write) => piece(self.unwritten, ALIGNMENT * index as u64),

@@ -86,7 +86,13 @@ impl Marian {
                     let at = At { stack: Stack::Encoder, layer };
                     let weights = encoder.pp(layer);
                     Ok(EncoderLayer {
-                        self_attention: self_attention(at, config.encoder, width, &weights, loader)?,
+                        self_attention: self_attention(
+                            at,
+                            config.encoder,
+                            width,
+                            &weights,
+                            loader,
+                        )?,
                         feed_forward: feed_forward(at, &config, &weights, loader)?,
                     })
                 })
@@ -96,7 +102,13 @@ impl Marian {
                     let at = At { stack: Stack::Decoder, layer };
                     let weights = decoder.pp(layer);
                     Ok(DecoderLayer {
-                        self_attention: self_attention(at, config.decoder, width, &weights, loader)?,
+                        self_attention: self_attention(
+                            at,
+                            config.decoder,
+                            width,
+                            &weights,
+                            loader,
+                        )?,
                         cross_attention: cross_attention(at, &config, &weights, loader)?,
                         feed_forward: feed_forward(at, &config, &weights, loader)?,
                     })
@@ -239,9 +251,8 @@ fn feed_forward(
 /// MarianSinusoidalPositionalEmbedding has them.
 fn sinusoids(positions: usize, width: usize) -> Vec<f32> {
     let half = width.div_ceil(2);
-    let angle = |position: usize, j: usize| {
-        position as f64 / 10_000f64.powf(2.0 * j as f64 / width as f64)
-    };
+    let angle =
+        |position: usize, j: usize| position as f64 / 10_000f64.powf(2.0 * j as f64 / width as f64);
     let value = |position, column: usize| match column < half {
         true => angle(position, column).sin(),
         false => angle(position, column - half).cos(),

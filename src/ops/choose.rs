@@ -132,7 +132,10 @@ fn twin(call: &mut Call) {
         });
         let log_sum = f64::from(most) + sum.sum::<f64>().ln();
         let pairs = all.flat_map(|part| {
-            part[2..2 + k].iter().zip(&part[2 + k..]).map(|(logit, id)| (f32::from_bits(*logit), *id))
+            part[2..2 + k]
+                .iter()
+                .zip(&part[2 + k..])
+                .map(|(logit, id)| (f32::from_bits(*logit), *id))
         });
         let mut pairs: Vec<(f32, u32)> = pairs.collect();
         sort(&mut pairs);

@@ -91,11 +91,7 @@ impl Tape {
             ],
             sizes: bytemuck::cast_slice(&[Sizes { rows, sequence, scale: *scale }]).to_vec(),
             tensors: vec![ids, table.words, table.rows, *positions, y, terms[0], terms[1]],
-            grid: [
-                groups(rows * table.inputs / 4, workgroup, self.tuning.most_workgroups),
-                1,
-                1,
-            ],
+            grid: [groups(rows * table.inputs / 4, workgroup, self.tuning.most_workgroups), 1, 1],
         });
         sites.iter().zip(terms).filter(|_| traced).for_each(|(site, term)| self.trace(*site, term));
         y

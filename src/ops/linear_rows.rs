@@ -34,10 +34,7 @@ pub(crate) fn record(tape: &mut Tape, product: Product) {
     let Product { x, matrix, y, residual, before, mut constants } = product;
     let tuning = tape.tuning;
     let lanes = lanes(matrix.inputs, tuning.workgroup);
-    constants.extend([
-        ("WORKGROUP", f64::from(tuning.workgroup)),
-        ("LANES", f64::from(lanes)),
-    ]);
+    constants.extend([("WORKGROUP", f64::from(tuning.workgroup)), ("LANES", f64::from(lanes))]);
     let down = x.rows().div_ceil(ROWS);
     let each = (tuning.workgroup / lanes).max(tuning.least_rows);
     let across = groups(matrix.outputs, each, (tuning.most_workgroups / down).max(1));

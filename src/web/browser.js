@@ -34,6 +34,12 @@ export const adapterIsSoftware = () =>
   Boolean(info().isFallbackAdapter) || info().architecture === 'swiftshader'
 export const adapterSubgroupSize = () => (seen?.subgroups ? info().subgroupMinSize ?? 0 : 0)
 
+export function whyNoAdapter() {
+  if (globalThis.navigator?.gpu) return 'the browser knows WebGPU, but has no adapter for it here'
+  if (globalThis.isSecureContext === false) return 'WebGPU needs https or localhost'
+  return 'this browser does not know WebGPU'
+}
+
 export const milliseconds = () => performance.now()
 
 // An Error of the kind that the npm package knows by its code.

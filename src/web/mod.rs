@@ -1,61 +1,21 @@
-//! The engine's face in JavaScript; the only file that knows `JsValue`.
+//! The engine's face in JavaScript; the only folder that knows `JsValue`.
+
+mod browser;
+mod objects;
 
 use std::rc::Rc;
 
-use js_sys::{Array, Float32Array, Function, Object, Reflect, Uint8Array, Uint32Array};
+use js_sys::{Array, Function, Object, Reflect, Uint8Array, Uint32Array};
 use wasm_bindgen::prelude::*;
 
-use crate::decode::{self, Finish, Options, Row, Step};
-use crate::device::{Device, Timing};
+use crate::decode::{self, Options};
+use crate::device::Device;
 use crate::error::{Error, Result};
-use crate::gpu::{AdapterNames, Gpu};
-use crate::site::Snapshot;
-use crate::tuning::AdapterFacts;
 use crate::weights::Storage;
+use browser::{cpu_names, milliseconds};
+use objects::{object, snapshots, step, strings};
 
-#[wasm_bindgen(module = "/src/web.js")]
-extern "C" {
-    #[wasm_bindgen(js_name = watchRequestDevice)]
-    fn watch_request_device();
-    #[wasm_bindgen(js_name = unwatchRequestDevice)]
-    fn unwatch_request_device();
-    #[wasm_bindgen(js_name = adapterVendor)]
-    fn adapter_vendor() -> String;
-    #[wasm_bindgen(js_name = adapterArchitecture)]
-    fn adapter_architecture() -> String;
-    #[wasm_bindgen(js_name = adapterName)]
-    fn adapter_name() -> String;
-    #[wasm_bindgen(js_name = adapterIsSoftware)]
-    fn adapter_is_software() -> bool;
-    #[wasm_bindgen(js_name = adapterSubgroupSize)]
-    fn adapter_subgroup_size() -> u32;
-    fn milliseconds() -> f64;
-    #[wasm_bindgen(js_name = glassformerError)]
-    fn glassformer_error(code: &str, message: &str) -> JsValue;
-}
-
-impl From<Error> for JsValue {
-    fn from(error: Error) -> JsValue {
-        glassformer_error(error.code(), &error.to_string())
-    }
-}
-
-/// Opens the browser's GPU, with subgroups where it has them.
-pub async fn open_gpu() -> Result<Gpu> {
-    watch_request_device();
-    let gpu = Gpu::open(|_| AdapterNames {
-        name: adapter_name(),
-        vendor: adapter_vendor(),
-        architecture: adapter_architecture(),
-        facts: AdapterFacts {
-            subgroup_size: adapter_subgroup_size(),
-            software: adapter_is_software(),
-        },
-    })
-    .await;
-    unwatch_request_device();
-    gpu
-}
+pub use browser::open_gpu;
 
 /// A device, on which models may be loaded.
 #[wasm_bindgen]
@@ -152,25 +112,7 @@ impl Model {
     /// Sizes and facts, `ModelFacts` of the npm package.
     #[wasm_bindgen(getter)]
     pub fn facts(&self) -> Object {
-        let config = self.translator.config();
-        let [encoder, decoder] = [config.encoder, config.decoder];
-        object([
-            ("family", "marian".into()),
-            ("encoderLayers", encoder.layers.into()),
-            ("decoderLayers", decoder.layers.into()),
-            ("encoderHeads", encoder.heads.into()),
-            ("decoderHeads", decoder.heads.into()),
-            ("headWidth", (config.model_width / decoder.heads).into()),
-            ("modelWidth", config.model_width.into()),
-            ("encoderInnerWidth", encoder.inner_width.into()),
-            ("decoderInnerWidth", decoder.inner_width.into()),
-            ("vocabulary", config.target_vocabulary.into()),
-            ("maxPositions", config.max_positions.into()),
-            ("activation", config.activation.name().into()),
-            ("parameters", (self.translator.parameters as f64).into()),
-            ("storage", self.translator.storage.name().into()),
-            ("weightBytes", (self.translator.weight_bytes as f64).into()),
-        ])
+        objects::facts(&self.translator)
     }
 
     /// The token that ends a sentence.
@@ -198,11 +140,7 @@ impl Model {
 
     /// Encodes a batch; `options` has candidates, trace, maxTokens and ringCapacity, where 0
     /// stands for a default.
-    pub async fn begin(
-        &self,
-        sources: Vec<Uint32Array>,
-        options: Object,
-    ) -> Result<Decoding> {
+    pub async fn begin(&self, sources: Vec<Uint32Array>, options: Object) -> Result<Decoding> {
         let number = |key: &str| {
             let value = Reflect::get(&options, &key.into()).ok().and_then(|value| value.as_f64());
             value.map(|value| value as u32)
@@ -260,92 +198,9 @@ impl Decoding {
     /// decoding is spent afterwards.
     pub async fn profile(self, repeats: u32) -> Result<Array> {
         let timings = self.decoding.profile(repeats, &milliseconds).await?;
-        let timing = |timing: &Timing| -> JsValue {
-            object([
-                ("label", timing.label.as_str().into()),
-                ("microseconds", timing.microseconds.into()),
-                ("operations", timing.operations.into()),
-                ("weightBytes", timing.weight_bytes.into()),
-            ])
-            .into()
-        };
-        Ok(timings.iter().map(timing).collect())
+        Ok(timings.iter().map(objects::timing).collect())
     }
 
     /// Gives its memory back.
     pub fn dispose(self) {}
-}
-
-fn step(step: &Step) -> JsValue {
-    let rows: Array = step.rows.iter().map(row).collect();
-    object([
-        ("position", step.position.into()),
-        ("rows", rows.into()),
-        ("trace", snapshots(&step.trace)),
-    ])
-    .into()
-}
-
-fn row(row: &Row) -> JsValue {
-    let candidates: Array = (row.candidates.iter())
-        .map(|candidate| {
-            object([
-                ("id", candidate.id.into()),
-                ("logProbability", candidate.log_probability.into()),
-            ])
-        })
-        .collect();
-    let finish = match row.finish {
-        None => JsValue::NULL,
-        Some(Finish::End) => "end".into(),
-        Some(Finish::Length) => "length".into(),
-    };
-    object([
-        ("input", row.input.into()),
-        ("token", row.token.into()),
-        ("logProbability", row.candidates[0].log_probability.into()),
-        ("rest", row.rest().into()),
-        ("candidates", candidates.into()),
-        ("finish", finish),
-        ("active", row.active.into()),
-    ])
-    .into()
-}
-
-fn snapshots(snapshots: &[Snapshot]) -> JsValue {
-    let all: Array = (snapshots.iter())
-        .map(|snapshot| {
-            let shape: Array = snapshot.shape.iter().map(|size| JsValue::from(*size)).collect();
-            object([
-                ("site", snapshot.site.to_string().into()),
-                ("shape", shape.into()),
-                ("data", Float32Array::from(snapshot.data.as_slice()).into()),
-            ])
-        })
-        .collect();
-    all.into()
-}
-
-fn cpu_names() -> AdapterNames {
-    AdapterNames {
-        name: "CPU".to_string(),
-        vendor: String::new(),
-        architecture: "wasm32".to_string(),
-        facts: AdapterFacts { subgroup_size: 0, software: false },
-    }
-}
-
-fn strings(object: &Object, key: &str) -> Vec<String> {
-    let list = Reflect::get(object, &key.into()).unwrap_or_default();
-    let list = if list.is_undefined() { Array::new() } else { Array::from(&list) };
-    list.iter().filter_map(|item| item.as_string()).collect()
-}
-
-fn object<const N: usize>(entries: [(&str, JsValue); N]) -> Object {
-    let object = Object::new();
-    for (key, value) in entries {
-        // A plain new object takes any property.
-        let _ = Reflect::set(&object, &key.into(), &value);
-    }
-    object
 }
