@@ -95,6 +95,13 @@ impl Device {
         }
     }
 
+    /// Makes pipelines that recordings will need, all at once where the platform can.
+    pub async fn prepare(&self, recordings: &[&Recording]) {
+        if let Device::Gpu(gpu) = self {
+            gpu.prepare(recordings).await;
+        }
+    }
+
     /// Makes a recording ready to run.
     pub fn compile(&self, recording: Recording) -> Result<Program> {
         Ok(match self {

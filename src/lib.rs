@@ -1,4 +1,17 @@
 //! Glassformer: a Transformer you can see through.
+//!
+//! Model code records commands on a [`tape`]; the [`cpu`] runs them on twins, the [`gpu`] as a
+//! program of WGSL kernels that is recorded once and replayed for every token. Imports point one
+//! way:
+//!
+//! ```text
+//! error <- site <- kernel, tuning <- tape, recording <- weights <- ops <- cpu, gpu <- device
+//!   <- layers <- models <- decode <- main (native), web (JavaScript)
+//! ```
+//!
+//! Axis letters, in shapes as `[B, T, D]`: B batch, S source positions, T target positions, C slots
+//! of the K-V ring, D model width, H heads, G key-value heads, K width of a head or of a row, F
+//! inner width, N rows of a weight matrix, V vocabulary, P parts or positions, L layers.
 
 pub mod cpu;
 pub mod decode;

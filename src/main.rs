@@ -11,7 +11,7 @@ use std::rc::Rc;
 use glassformer::decode::{Decoding, Options, Translator};
 use glassformer::device::Device;
 use glassformer::error::{Error, Result};
-use glassformer::gpu::Gpu;
+use glassformer::gpu::{Gpu, Platform};
 use glassformer::text::Text;
 use glassformer::weights::Storage;
 
@@ -89,7 +89,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> std::result::Result<Argumen
 async fn translate(arguments: &Arguments) -> Result<()> {
     let device = match arguments.device.as_str() {
         "cpu" => Device::cpu(),
-        _ => Device::Gpu(Box::new(Gpu::open(Clone::clone).await?)),
+        _ => Device::Gpu(Box::new(Gpu::open(Platform::native()).await?)),
     };
     let device = Rc::new(device);
     let file = |name: &str| {

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use crate::decode::buffers::Buffers;
-use crate::decode::options::check;
+use crate::decode::options::{check, limits};
 use crate::decode::{Candidate, Finish, Options, Row, Step, Translator};
 use crate::device::{Device, Program, Timing};
 use crate::error::Result;
@@ -50,18 +50,7 @@ impl Decoding {
         let generation = &config.generation;
         let batch = sources.len() as u32;
         let padded_length = longest.next_multiple_of(SOURCE_BLOCK).min(config.max_positions as u32);
-        let limit = generation.max_tokens(config.max_positions) as u32;
-        let ring_capacity = match (options.ring_capacity, options.max_tokens) {
-            (Some(capacity), _) => capacity,
-            (None, Some(tokens)) => tokens.min(limit).next_power_of_two(),
-            (None, None) => (2 * longest + 16).next_power_of_two(),
-        };
-        // Without a ring of the caller's choosing, nothing is ever pushed out of it unasked.
-        let max_tokens = match (options.max_tokens, options.ring_capacity) {
-            (Some(tokens), _) => tokens.min(limit),
-            (None, Some(_)) => limit,
-            (None, None) => limit.min(ring_capacity),
-        };
+        let (ring_capacity, max_tokens) = limits(config, options, longest);
         let width = config.model_width as u32;
 
         let mut buffers = Buffers::new(Rc::clone(device));
@@ -90,8 +79,7 @@ impl Decoding {
 
         let mut tape = Tape::new(device.tuning(), filter.clone());
         model.encode(&mut tape, tokens, lengths, &caches);
-        let encode = device.compile(tape.finish())?;
-        let running = device.run(&encode, 1, None);
+        let encode = tape.finish();
 
         let mut tape = Tape::new(device.tuning(), filter);
         let logits = model.step(&mut tape, state, batch, &caches);
@@ -106,7 +94,12 @@ impl Decoding {
                 results,
             },
         );
-        let step = device.compile(tape.finish())?;
+        let step = tape.finish();
+
+        device.prepare(&[&encode, &step]).await;
+        let encode = device.compile(encode)?;
+        let running = device.run(&encode, 1, None);
+        let step = device.compile(step)?;
         let encoded = device.finish(running).await;
         device.discard(&encode);
         Ok(Decoding {

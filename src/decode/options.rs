@@ -61,3 +61,17 @@ pub(super) fn check(config: &Config, sources: &[Vec<u32>], options: &Options) ->
     }
     Ok(sources.iter().map(Vec::len).max().unwrap_or(0) as u32)
 }
+
+/// Slots of the ring and tokens at most, where `longest` is the length of the longest source.
+/// Without a ring of the caller's choosing, nothing is ever pushed out of it unasked.
+pub(super) fn limits(config: &Config, options: &Options, longest: u32) -> (u32, u32) {
+    let limit = config.generation.max_tokens(config.max_positions) as u32;
+    match (options.ring_capacity, options.max_tokens) {
+        (Some(capacity), tokens) => (capacity, tokens.unwrap_or(limit).min(limit)),
+        (None, Some(tokens)) => (tokens.min(limit).next_power_of_two(), tokens.min(limit)),
+        (None, None) => {
+            let capacity = (2 * longest + 16).next_power_of_two();
+            (capacity, limit.min(capacity))
+        }
+    }
+}

@@ -7,9 +7,11 @@ mod program;
 mod readback;
 
 use std::cell::{Cell, RefCell};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
 use crate::error::{Error, Result};
+use crate::recording::Recording;
 use crate::tape::Buffer;
 use crate::tuning::Tuning;
 
@@ -17,6 +19,30 @@ pub use adapter::AdapterNames;
 pub use profile::Timing;
 pub use program::Program;
 pub use readback::Reading;
+
+/// What a platform knows and can beyond wgpu.
+pub struct Platform {
+    /// Asked once the device is there: what the adapter is called, and its subgroups.
+    pub names: fn(AdapterNames) -> AdapterNames,
+    /// How pipelines are made in parallel, where wgpu itself can't.
+    pub ahead: Option<Ahead>,
+}
+
+impl Platform {
+    /// Native: wgpu knows it all.
+    pub fn native() -> Platform {
+        Platform { names: |names| names, ahead: None }
+    }
+}
+
+/// Pipelines requested between `begin` and `finish` are thrown away, but made meanwhile, all at
+/// once; after `finish` the same request is answered at once.
+pub struct Ahead {
+    /// From here on requests are only collected.
+    pub begin: fn(),
+    /// Ends the collecting at once; done when all pipelines are ready.
+    pub finish: fn() -> Pin<Box<dyn Future<Output = ()>>>,
+}
 
 /// A device with its buffers and pipelines.
 pub struct Gpu {
@@ -28,20 +54,21 @@ pub struct Gpu {
     buffers: RefCell<Vec<Option<wgpu::Buffer>>>,
     allocated: Cell<u64>,
     pipelines: pipelines::Pipelines,
+    ahead: Option<Ahead>,
     staging: readback::Staging,
     failure: Arc<Mutex<Option<Error>>>,
 }
 
 impl Gpu {
-    /// Opens the best adapter. `names` is asked, once the device is there, what the platform
-    /// knows of the adapter beyond wgpu: on the web its names and whether subgroups were granted.
-    pub async fn open(names: impl FnOnce(&AdapterNames) -> AdapterNames) -> Result<Gpu> {
+    /// Opens the best adapter.
+    pub async fn open(platform: Platform) -> Result<Gpu> {
         let opened = adapter::open().await?;
-        let names = names(&opened.names);
+        let names = (platform.names)(opened.names);
         let failure = Arc::new(Mutex::new(None));
         watch(&opened.device, &failure);
         Ok(Gpu {
             pipelines: pipelines::Pipelines::default(),
+            ahead: platform.ahead,
             staging: readback::Staging::default(),
             limits: opened.device.limits(),
             device: opened.device,
@@ -97,6 +124,20 @@ impl Gpu {
     /// Frees everything; the device can't be used any more.
     pub fn close(&self) {
         self.device.destroy();
+    }
+
+    /// Makes the pipelines that recordings need and that are not there yet, all at once.
+    pub async fn prepare(&self, recordings: &[&Recording]) {
+        let Some(ahead) = &self.ahead else { return };
+        let missing = self.pipelines.missing(recordings, self.tuning.subgroups);
+        if missing.is_empty() {
+            return;
+        }
+        (ahead.begin)();
+        for dispatch in missing {
+            self.pipelines.make(&self.device, dispatch, self.tuning.subgroups);
+        }
+        (ahead.finish)().await;
     }
 
     /// What went wrong since the device was opened, if anything did.

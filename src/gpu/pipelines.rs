@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use crate::kernel::{Access, Kernel};
 use crate::ops;
+use crate::recording::Recording;
 use crate::tape::Dispatch;
 
 #[derive(Default)]
@@ -29,23 +30,44 @@ impl Pipelines {
         dispatch: &Dispatch,
         subgroups: bool,
     ) -> (wgpu::ComputePipeline, wgpu::BindGroupLayout) {
-        let parts = self.parts(device, dispatch.kernel, subgroups);
-        let key = key(dispatch, subgroups);
-        let mut pipelines = self.pipelines.borrow_mut();
-        let pipeline = pipelines.entry(key).or_insert_with_key(|key| {
-            device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-                label: Some(key),
-                layout: Some(&parts.layout),
-                module: &parts.module,
-                entry_point: Some(dispatch.kernel.name),
-                compilation_options: wgpu::PipelineCompilationOptions {
-                    constants: &dispatch.constants,
-                    ..Default::default()
-                },
-                cache: None,
-            })
+        let known = self.pipelines.borrow().get(&key(dispatch, subgroups)).cloned();
+        let pipeline = known.unwrap_or_else(|| {
+            let pipeline = self.make(device, dispatch, subgroups);
+            let key = key(dispatch, subgroups);
+            self.pipelines.borrow_mut().insert(key, pipeline.clone());
+            pipeline
         });
-        (pipeline.clone(), parts.bindings)
+        (pipeline, self.parts(device, dispatch.kernel, subgroups).bindings)
+    }
+
+    /// A dispatch for each pipeline that recordings need and that has not been made.
+    pub fn missing<'a>(&self, recordings: &[&'a Recording], subgroups: bool) -> Vec<&'a Dispatch> {
+        let pipelines = self.pipelines.borrow();
+        let dispatches = recordings.iter().flat_map(|recording| recording.dispatches());
+        let keyed = dispatches.map(|dispatch| (key(dispatch, subgroups), dispatch));
+        let missing = keyed.filter(|(key, _)| !pipelines.contains_key(key));
+        missing.collect::<HashMap<_, _>>().into_values().collect()
+    }
+
+    /// Makes the pipeline of a dispatch.
+    pub fn make(
+        &self,
+        device: &wgpu::Device,
+        dispatch: &Dispatch,
+        subgroups: bool,
+    ) -> wgpu::ComputePipeline {
+        let parts = self.parts(device, dispatch.kernel, subgroups);
+        device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: Some(&key(dispatch, subgroups)),
+            layout: Some(&parts.layout),
+            module: &parts.module,
+            entry_point: Some(dispatch.kernel.name),
+            compilation_options: wgpu::PipelineCompilationOptions {
+                constants: &dispatch.constants,
+                ..Default::default()
+            },
+            cache: None,
+        })
     }
 
     fn parts(

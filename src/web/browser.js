@@ -14,6 +14,7 @@ export function watchRequestDevice() {
     if (this.features.has('subgroups')) features.add('subgroups')
     const device = await original.call(this, { ...descriptor, requiredFeatures: [...features] })
     seen = { info: this.info, subgroups: device.features.has('subgroups') }
+    watchPipelines(device)
     return device
   }
   restore = () => { prototype.requestDevice = original }
@@ -22,6 +23,33 @@ export function watchRequestDevice() {
 export function unwatchRequestDevice() {
   restore()
   restore = () => {}
+}
+
+// wgpu makes one pipeline after the other. Between beginPipelines and finishPipelines they are made
+// all at once instead, and wgpu is given a stand-in that it throws away; when it asks for a pipeline
+// of the same label again, it gets the one that is ready.
+let underWay = null
+
+function watchPipelines(device) {
+  const ready = new Map()
+  const create = device.createComputePipeline.bind(device)
+  device.createComputePipeline = (descriptor) => {
+    if (!underWay) return ready.get(descriptor.label) ?? create(descriptor)
+    const made = device.createComputePipelineAsync(descriptor)
+    // What fails here fails again, with its message, when wgpu asks for it.
+    underWay.push(made.then((pipeline) => ready.set(descriptor.label, pipeline), () => {}))
+    return {}
+  }
+}
+
+export function beginPipelines() {
+  underWay = []
+}
+
+export async function finishPipelines() {
+  const all = underWay
+  underWay = null
+  await Promise.all(all)
 }
 
 const info = () => seen?.info ?? {}

@@ -3,7 +3,7 @@
 use wasm_bindgen::prelude::*;
 
 use crate::error::{Error, Result};
-use crate::gpu::{AdapterNames, Gpu};
+use crate::gpu::{AdapterNames, Ahead, Gpu, Platform};
 use crate::tuning::AdapterFacts;
 
 #[wasm_bindgen(module = "/src/web/browser.js")]
@@ -22,6 +22,10 @@ extern "C" {
     fn adapter_is_software() -> bool;
     #[wasm_bindgen(js_name = adapterSubgroupSize)]
     fn adapter_subgroup_size() -> u32;
+    #[wasm_bindgen(js_name = beginPipelines)]
+    fn begin_pipelines();
+    #[wasm_bindgen(js_name = finishPipelines)]
+    async fn finish_pipelines();
     /// Milliseconds since some moment.
     pub fn milliseconds() -> f64;
     #[wasm_bindgen(js_name = whyNoAdapter)]
@@ -33,7 +37,7 @@ extern "C" {
 /// Opens the browser's GPU, with subgroups where it has them.
 pub async fn open_gpu() -> Result<Gpu> {
     watch_request_device();
-    let gpu = Gpu::open(|_| AdapterNames {
+    let names = |_: AdapterNames| AdapterNames {
         name: adapter_name(),
         vendor: adapter_vendor(),
         architecture: adapter_architecture(),
@@ -41,8 +45,9 @@ pub async fn open_gpu() -> Result<Gpu> {
             subgroup_size: adapter_subgroup_size(),
             software: adapter_is_software(),
         },
-    })
-    .await;
+    };
+    let ahead = Ahead { begin: begin_pipelines, finish: || Box::pin(finish_pipelines()) };
+    let gpu = Gpu::open(Platform { names, ahead: Some(ahead) }).await;
     unwatch_request_device();
     gpu.map_err(|error| match error {
         // What wgpu says names backends that no browser has.
