@@ -70,16 +70,16 @@ pub fn every_kernel_is_dispatched(seed: u64) {
     assert_eq!(known, all, "kernels that cases dispatch, and kernels that there are");
 }
 
-/// How kernels may be cut on an adapter: as the table has it, and in other ways.
+/// How kernels may be cut on an adapter: as the table has it, and in other ways. Browsers, where
+/// pipelines take long to make, try the kinds of reduction only.
 pub fn tunings(own: Tuning) -> Vec<(&'static str, Tuning)> {
     let bare = Tuning::of(AdapterFacts { subgroup_size: 0, software: false });
+    let few = Tuning { most_workgroups: 3, rows_in_turn: 4, ..bare };
     let spread = Tuning { most_workgroups: 65_535, rows_in_turn: 1, choice_parts: 64, ..own };
-    let mut tunings = vec![
-        ("no subgroups", bare),
-        ("no subgroups, few workgroups", Tuning { most_workgroups: 3, rows_in_turn: 4, ..bare }),
-    ];
-    if own.subgroups {
-        tunings.push(("subgroups, tiles, many workgroups", Tuning { tiled_from: 2, ..spread }));
+    let mut tunings = vec![("no subgroups", bare)];
+    if cfg!(not(target_arch = "wasm32")) {
+        tunings.push(("no subgroups, few workgroups", few));
+        tunings.push(("tiles, many workgroups", Tuning { tiled_from: 2, ..spread }));
     }
     tunings.push(("the adapter's own", own));
     tunings
