@@ -5,8 +5,6 @@
 override WORKGROUP: u32;
 override LANES: u32;             // invocations that share a row of w, 4 at least
 override K: u32;                 // width of x, a multiple of 4
-override RESIDUAL: bool = false;
-override TRACE: bool = false;    // store what comes before activation and residual
 
 struct Sizes { T: u32, N: u32 }
 
@@ -79,10 +77,5 @@ fn store(at: u32, n: u32, share: f32, run: u32) {
         y[at] = total;
         return;
     }
-    let scale_bias = rows[n];
-    let value = total * scale_bias.x + scale_bias.y;
-    if (TRACE) { before[at] = value; }
-    var result = activated(value);
-    if (RESIDUAL) { result += residual[at]; }
-    y[at] = result;
+    finish(at, n, total);
 }

@@ -2,8 +2,6 @@
 // A workgroup makes a 32 by 32 tile of y, 4 by 4 an invocation, in steps of 16 columns.
 
 override K: u32;                 // width of x, a multiple of 4
-override RESIDUAL: bool = false;
-override TRACE: bool = false;    // store what comes before activation and residual
 
 struct Sizes { T: u32, N: u32 }
 
@@ -77,11 +75,6 @@ fn store(t: u32, first: u32, sums: vec4<f32>) {
     if (t >= sizes.T) { return; }
     for (var j = 0u; j < 4u && first + j < sizes.N; j++) {
         let n = first + j;
-        let at = t * sizes.N + n;
-        let value = sums[j] * rows[n].x + rows[n].y;
-        if (TRACE) { before[at] = value; }
-        var result = activated(value);
-        if (RESIDUAL) { result += residual[at]; }
-        y[at] = result;
+        finish(t * sizes.N + n, n, sums[j]);
     }
 }

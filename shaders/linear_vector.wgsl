@@ -6,8 +6,6 @@ override LANES: u32;             // invocations that share a row
 override TURN: u32;              // rows that one group of lanes takes before it stores
 override K: u32;                 // width of x, a multiple of 4
 override NORM: bool = false;     // x is normalised first, and stored as `normed`
-override RESIDUAL: bool = false;
-override TRACE: bool = false;    // store what comes before activation and residual
 
 struct Sizes { N: u32, epsilon: f32 }
 
@@ -134,10 +132,5 @@ fn store(at: u32, n: u32, share: f32, run: u32) {
         y[at] = total;
         return;
     }
-    let scale_bias = rows[n];
-    let value = total * scale_bias.x + scale_bias.y;
-    if (TRACE) { before[at] = value; }
-    var result = activated(value);
-    if (RESIDUAL) { result += residual[at]; }
-    y[at] = result;
+    finish(at, n, total);
 }

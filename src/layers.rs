@@ -78,21 +78,39 @@ impl Loader<'_> {
     }
 }
 
-/// A layer norm.
+/// Gain and bias of a layer norm, `[2, D]`.
 #[derive(Debug, Clone, Copy)]
 pub struct Norm {
     gain_bias: Tensor,
 }
 
-impl Norm {
+/// The end of a block: a product, the block's input added, and the norm of the sum.
+#[derive(Debug, Clone, Copy)]
+pub struct Output {
+    /// `[D, ..]`
+    pub weight: Weight,
+    /// After the residual.
+    pub norm: Norm,
+}
+
+impl Output {
     /// What PyTorch adds to the variance.
     const EPSILON: f32 = 1e-5;
 
-    /// `x` `[.., D]` normalised.
-    pub fn forward(&self, tape: &mut Tape, x: Tensor, site: Site) -> Tensor {
-        let y = tape.norm(x, self.gain_bias, Norm::EPSILON);
-        tape.trace(site, y);
-        y
+    /// `x` `[.., D]` is what went into the block, `inner` what the block made of it.
+    fn forward(
+        &self,
+        tape: &mut Tape,
+        x: Tensor,
+        inner: Tensor,
+        site: &dyn Fn(Part) -> Site,
+    ) -> Tensor {
+        let epilogue = Epilogue::Residual(x, site(Part::Output));
+        let residual = tape.linear(inner, &self.weight, epilogue);
+        tape.trace(site(Part::Residual), residual);
+        let norm = tape.norm(residual, self.norm.gain_bias, Output::EPSILON);
+        tape.trace(site(Part::Norm), norm);
+        norm
     }
 }
 
@@ -120,10 +138,8 @@ pub struct SelfAttention {
     pub heads: u32,
     /// `[3D, D]`
     pub query_key_value: Weight,
-    /// `[D, D]`
-    pub output: Weight,
-    /// After the residual.
-    pub norm: Norm,
+    /// `[D, D]`, the residual and the norm.
+    pub output: Output,
 }
 
 impl SelfAttention {
@@ -150,10 +166,7 @@ impl SelfAttention {
             tape.trace_columns(site(Part::Ring), ring, 0, width, &shape);
         }
         tape.trace(site(Part::Context), context);
-        let epilogue = Epilogue::Residual(x, site(Part::Output));
-        let residual = tape.linear(context, &self.output, epilogue);
-        tape.trace(site(Part::Residual), residual);
-        self.norm.forward(tape, residual, site(Part::Norm))
+        self.output.forward(tape, x, context, &site)
     }
 }
 
@@ -168,10 +181,8 @@ pub struct CrossAttention {
     pub query: Weight,
     /// `[2D, D]`
     pub key_value: Weight,
-    /// `[D, D]`
-    pub output: Weight,
-    /// After the residual.
-    pub norm: Norm,
+    /// `[D, D]`, the residual and the norm.
+    pub output: Output,
 }
 
 /// Keys and values of the source for one decoder layer: computed once, read at every step.
@@ -212,10 +223,7 @@ impl CrossAttention {
             sites: [site(Part::Scores), site(Part::Weights)],
         });
         tape.trace(site(Part::Context), context);
-        let epilogue = Epilogue::Residual(x, site(Part::Output));
-        let residual = tape.linear(context, &self.output, epilogue);
-        tape.trace(site(Part::Residual), residual);
-        self.norm.forward(tape, residual, site(Part::Norm))
+        self.output.forward(tape, x, context, &site)
     }
 }
 
@@ -228,10 +236,8 @@ pub struct FeedForward {
     pub inner: Weight,
     /// Between the products.
     pub activation: Activation,
-    /// `[D, F]`
-    pub output: Weight,
-    /// After the residual.
-    pub norm: Norm,
+    /// `[D, F]`, the residual and the norm.
+    pub output: Output,
 }
 
 impl FeedForward {
@@ -241,9 +247,6 @@ impl FeedForward {
         let epilogue = Epilogue::Activation(self.activation, site(Part::PreActivation));
         let inner = tape.linear(x, &self.inner, epilogue);
         tape.trace(site(Part::Activation), inner);
-        let epilogue = Epilogue::Residual(x, site(Part::Output));
-        let residual = tape.linear(inner, &self.output, epilogue);
-        tape.trace(site(Part::Residual), residual);
-        self.norm.forward(tape, residual, site(Part::Norm))
+        self.output.forward(tape, x, inner, &site)
     }
 }

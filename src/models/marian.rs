@@ -1,7 +1,7 @@
 //! MarianMT, the encoder-decoder of Helsinki-NLP/opus-mt: `model_type` "marian" of transformers.
 
 use crate::error::{Error, Result};
-use crate::layers::{At, CrossAttention, FeedForward, Loader, Memory, SelfAttention};
+use crate::layers::{At, CrossAttention, FeedForward, Loader, Memory, Output, SelfAttention};
 use crate::models::marian_config::{Config, Stack as Sizes};
 use crate::ops::attention::Keys;
 use crate::ops::embed::{Embedding, Tokens};
@@ -204,8 +204,10 @@ fn self_attention(
         at,
         heads: sizes.heads as u32,
         query_key_value: loader.linear(&part, &["q_proj", "k_proj", "v_proj"], [width, width])?,
-        output: loader.linear(&part, &["out_proj"], [width, width])?,
-        norm: loader.norm(weights, "self_attn_layer_norm", width)?,
+        output: Output {
+            weight: loader.linear(&part, &["out_proj"], [width, width])?,
+            norm: loader.norm(weights, "self_attn_layer_norm", width)?,
+        },
     })
 }
 
@@ -222,8 +224,10 @@ fn cross_attention(
         heads: config.decoder.heads as u32,
         query: loader.linear(&part, &["q_proj"], [width, width])?,
         key_value: loader.linear(&part, &["k_proj", "v_proj"], [width, width])?,
-        output: loader.linear(&part, &["out_proj"], [width, width])?,
-        norm: loader.norm(weights, "encoder_attn_layer_norm", width)?,
+        output: Output {
+            weight: loader.linear(&part, &["out_proj"], [width, width])?,
+            norm: loader.norm(weights, "encoder_attn_layer_norm", width)?,
+        },
     })
 }
 
@@ -242,8 +246,10 @@ fn feed_forward(
         at,
         inner: loader.linear(weights, &["fc1"], [inner, width])?,
         activation: config.activation,
-        output: loader.linear(weights, &["fc2"], [width, inner])?,
-        norm: loader.norm(weights, "final_layer_norm", width)?,
+        output: Output {
+            weight: loader.linear(weights, &["fc2"], [width, inner])?,
+            norm: loader.norm(weights, "final_layer_norm", width)?,
+        },
     })
 }
 

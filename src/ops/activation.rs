@@ -1,6 +1,6 @@
 //! The activations of feed-forward layers, as an epilogue of products.
 
-/// Which activation; the numbers are those of `shaders/lib/activation.wgsl`.
+/// Which activation; the numbers are those of `shaders/lib/epilogue.wgsl`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activation {
     /// x

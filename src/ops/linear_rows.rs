@@ -11,7 +11,7 @@ pub const KERNEL: Kernel = Kernel {
     wgsl: &[
         include_str!("../../shaders/linear_rows.wgsl"),
         include_str!("../../shaders/lib/weight.wgsl"),
-        include_str!("../../shaders/lib/activation.wgsl"),
+        include_str!("../../shaders/lib/epilogue.wgsl"),
     ],
     bindings: &[
         ("x", Access::Read),

@@ -10,7 +10,7 @@ pub const KERNEL: Kernel = Kernel {
     wgsl: &[
         include_str!("../../shaders/linear_tiled.wgsl"),
         include_str!("../../shaders/lib/weight.wgsl"),
-        include_str!("../../shaders/lib/activation.wgsl"),
+        include_str!("../../shaders/lib/epilogue.wgsl"),
     ],
     bindings: &[
         ("x", Access::Read),

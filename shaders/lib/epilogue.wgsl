@@ -1,6 +1,17 @@
-// The activations of feed-forward layers.
+// What a product does with a sum before it stores it: y = act(sum · scale + bias) + residual.
 
+override RESIDUAL: bool = false;
+override TRACE: bool = false;    // store what comes before activation and residual
 override ACTIVATION: u32 = 0u;  // 0 none, 1 relu, 2 gelu, 3 gelu_tanh, 4 silu, 5 tanh, 6 sigmoid
+
+// Finishes the sum of row n of the weights for place `at` of y.
+fn finish(at: u32, n: u32, sum: f32) {
+    let value = sum * rows[n].x + rows[n].y;
+    if (TRACE) { before[at] = value; }
+    var result = activated(value);
+    if (RESIDUAL) { result += residual[at]; }
+    y[at] = result;
+}
 
 fn activated(x: f32) -> f32 {
     switch (ACTIVATION) {
