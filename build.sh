@@ -240,7 +240,7 @@ test() {
   build
   build_native
   passed=0 failed=0
-  part 'native, twins and goldens' cargo test
+  part 'native, twins and goldens' cargo test --no-fail-fast
   part 'in Chrome, on WebGPU' \
     env WASM_BINDGEN_TEST_TIMEOUT=900 wasm-pack test --headless --chrome --release \
     --mode no-install --chromedriver "$(command -v chromedriver)" -- --test browser
