@@ -9,7 +9,7 @@ pub enum Access {
     Write,
 }
 
-/// A kernel's descriptor. `tests/kernels.rs` holds it against the reflected WGSL.
+/// A kernel's descriptor. `tests/shaders.rs` holds it against the reflected WGSL.
 pub struct Kernel {
     /// Its name: the WGSL file, the entry point and the Rust file have it too.
     pub name: &'static str,

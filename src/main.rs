@@ -132,7 +132,7 @@ async fn show(translator: &Rc<Translator>, text: &Text, source: &str, plain: boo
     let site = format!("decoder.{last}.cross_attention.weights");
     let trace = if plain { vec![] } else { vec![site] };
     let options = Options { trace, ..Options::default() };
-    let mut decoding = Decoding::begin(translator, &[ids.clone()], &options).await?;
+    let mut decoding = Decoding::begin(translator, std::slice::from_ref(&ids), &options).await?;
     let mut target: Vec<u32> = vec![];
     let mut table = vec![["step", "token", "probability", "attends"].map(str::to_string)];
     while !decoding.is_over() {
