@@ -34,6 +34,17 @@ fn choices_obey_their_laws() {
     under_all_tunings(async |device| laws_choice::all(device).await);
 }
 
+/// They are the CPU executor, besides being what kernels are held against.
+#[test]
+fn the_twins_obey_the_laws() {
+    let device = Device::cpu();
+    pollster::block_on(async {
+        laws_attention::all(&device).await;
+        laws_products::all(&device).await;
+        laws_choice::all(&device).await;
+    });
+}
+
 fn under_all_tunings(laws: impl AsyncFn(&Device)) {
     let mut device = native::gpu();
     for (name, tuning) in cases::tunings(device.tuning()) {

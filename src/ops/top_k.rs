@@ -51,7 +51,9 @@ impl Tape {
 
 /// Logits and ids, the greatest first and of equal ones the lower id.
 pub(crate) fn sort(pairs: &mut [(f32, u32)]) {
-    pairs.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+    // Adding 0 makes one of both zeros, which are equal to a GPU.
+    let compare = |a: f32, b: f32| (a + 0.0).total_cmp(&(b + 0.0));
+    pairs.sort_by(|a, b| compare(b.0, a.0).then(a.1.cmp(&b.1)));
 }
 
 fn twin(call: &mut Call) {
