@@ -190,20 +190,14 @@ test('traced tensors have the shapes of their sites, and tracing changes no bit'
   }
 })
 
-test('a ring smaller than the sentence turns over', async () => {
-  const decode = (await translate(page, SENTENCES[2], { ringCapacity: 4, maxTokens: 7 })).slice(1)
-  const last = decode.at(-1)
-  assert.equal(last.ring.capacity, 4)
-  const held = Array.from({ length: 4 }, (_, back) => last.position - back).filter(
-    (position) => position >= 0,
-  )
-  for (const position of held) assert.equal(last.ring.positions[position & 3], position)
-})
-
-test('the limit of tokens is kept', async () => {
-  const decode = (await translate(page, SENTENCE, { maxTokens: 2 })).slice(1)
-  assert.equal(decode.length, 2)
-  assert.equal(decode.at(-1).finish, 'length')
+test('a ring smaller than the sentence turns over, and the limit of tokens is kept', async () => {
+  const steps = await translate(page, SENTENCES[2], { ringCapacity: 4, maxTokens: 7 })
+  assert.equal(steps.length, 1 + 7)
+  const { ring, position, finish } = steps.at(-1)
+  assert.equal(finish, 'length')
+  assert.equal(ring.capacity, 4)
+  for (let held = position; held > position - 4; held -= 1)
+    assert.equal(ring.positions[held & 3], held)
 })
 
 test('translateAll keeps the order and gives what translate gives', async () => {
@@ -231,6 +225,33 @@ test('translateAll keeps the order and gives what translate gives', async () => 
     texts,
     many.map((text) => all[SENTENCES.indexOf(text)].text),
   )
+})
+
+test('in every storage the tokens are those of PyTorch, in f32 the probabilities, too', async () => {
+  const golden = JSON.parse(readFileSync(join(ROOT, 'tests/golden/zh-en.json')))
+  const texts = golden.map(({ source }) => source)
+  for (const storage of ['f32', 'f16', 'int8']) {
+    const all = await page.evaluate(
+      async ([texts, storage]) => {
+        const translator = await Translator.load('/model', { storage })
+        const all = await translator.translateAll(texts)
+        await translator.dispose()
+        return all
+      },
+      [texts, storage],
+    )
+    for (const [index, { source_ids, ids, probabilities }] of golden.entries()) {
+      const { source, tokens, probabilities: found } = all[index]
+      assert.deepEqual(
+        [source, tokens].map((list) => list.map(({ id }) => id)),
+        [source_ids, ids],
+      )
+      const within = storage === 'f32' ? 1e-5 : 0.1
+      found.forEach((value, at) =>
+        near(value, probabilities[at], within, `${storage}, token ${at}`),
+      )
+    }
+  }
 })
 
 test('the CPU executor gives the same tokens', async () => {
