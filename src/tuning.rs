@@ -48,7 +48,7 @@ impl Tuning {
                 head_part: 8,
                 tiled_from: u32::MAX,
                 choice_parts: 2,
-                steps: 32,
+                steps: 8,
             },
             // A GPU: every lane busy, many workgroups, shared-memory tiles for many rows.
             AdapterFacts { subgroup_size: 4.., .. } => Tuning {
@@ -60,7 +60,7 @@ impl Tuning {
                 head_part: 1,
                 tiled_from: 32,
                 choice_parts: 64,
-                steps: 32,
+                steps: 16,
             },
             // No subgroups: the same kernels over workgroup memory.
             _ => Tuning {
@@ -72,7 +72,7 @@ impl Tuning {
                 head_part: 1,
                 tiled_from: 32,
                 choice_parts: 32,
-                steps: 32,
+                steps: 16,
             },
         }
     }

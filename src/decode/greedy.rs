@@ -1,11 +1,12 @@
 //! Greedy decoding of a batch: encode once, then steps that the device repeats by itself.
 
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use crate::decode::buffers::Buffers;
 use crate::decode::options::{check, limits};
 use crate::decode::{Candidate, Finish, Options, Row, Step, Translator};
-use crate::device::{Device, Program, Timing};
+use crate::device::{Device, Program, Running, Timing};
 use crate::error::Result;
 use crate::layers::Memory;
 use crate::models::marian::Cache;
@@ -24,6 +25,7 @@ pub struct Decoding {
     batch: u32,
     max_tokens: u32,
     position: u32,
+    launched: u32,
     ended: Vec<bool>,
     /// What was traced while encoding.
     pub encoded: Vec<Snapshot>,
@@ -33,6 +35,8 @@ pub struct Decoding {
     pub ring_capacity: u32,
 }
 
+/// Submissions under way at once.
+const UNDER_WAY: usize = 2;
 /// Sources are padded to a multiple of this.
 const SOURCE_BLOCK: u32 = 8;
 impl Decoding {
@@ -112,6 +116,7 @@ impl Decoding {
             batch,
             max_tokens,
             position: 0,
+            launched: 0,
             ended: vec![false; sources.len()],
             encoded: encoded?.snapshots,
             padded_length,
@@ -119,25 +124,38 @@ impl Decoding {
         })
     }
 
-    /// Up to `count` further steps, fewer when all sentences end; none when all have ended.
+    /// Up to `count` further steps, fewer when all sentences end; none when all have ended. While
+    /// the results of some steps come back, the next ones run.
     pub async fn next(&mut self, count: u32) -> Result<Vec<Step>> {
+        let goal = self.position.saturating_add(count).min(self.max_tokens);
         let mut steps = vec![];
-        while (steps.len() as u32) < count && !self.is_over() {
-            let wanted = count - steps.len() as u32;
-            let most = if self.traced { 1 } else { self.device().tuning().steps };
-            let times = wanted.min(most).min(self.max_tokens - self.position);
-            let width = self.batch * result_words(self.candidates);
-            let results = (self.results, self.position * width, times * width);
-            let running = self.device().run(&self.step, times, Some(results));
+        let mut under_way = VecDeque::new();
+        loop {
+            while under_way.len() < UNDER_WAY && self.launched < goal && !self.is_over() {
+                let most = if self.traced { 1 } else { self.device().tuning().steps };
+                under_way.push_back(self.launch(most.min(goal - self.launched)));
+            }
+            let Some(running) = under_way.pop_front() else { return Ok(steps) };
             let output = self.device().finish(running).await?;
             let mut trace = output.snapshots;
-            for words in output.words.chunks_exact(width as usize) {
+            for words in output.words.chunks_exact(self.step_words() as usize) {
                 if !self.is_over() {
                     steps.push(self.read_step(words, std::mem::take(&mut trace)));
                 }
             }
         }
-        Ok(steps)
+    }
+
+    /// Submits `times` steps, and the copy of their results.
+    fn launch(&mut self, times: u32) -> Running {
+        let width = self.step_words();
+        let results = (self.results, self.launched * width, times * width);
+        self.launched += times;
+        self.device().run(&self.step, times, Some(results))
+    }
+
+    fn step_words(&self) -> u32 {
+        self.batch * result_words(self.candidates)
     }
 
     /// Whether every sentence has ended.
