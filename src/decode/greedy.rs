@@ -24,6 +24,8 @@ pub struct Decoding {
     candidates: u32,
     batch: u32,
     max_tokens: u32,
+    /// Tokens at most of each sentence: what it would have by itself, whatever it is batched with.
+    limits: Vec<u32>,
     position: u32,
     launched: u32,
     ended: Vec<bool>,
@@ -115,6 +117,10 @@ impl Decoding {
             candidates: options.candidates,
             batch,
             max_tokens,
+            limits: sources
+                .iter()
+                .map(|source| limits(config, options, source.len() as u32).1)
+                .collect(),
             position: 0,
             launched: 0,
             ended: vec![false; sources.len()],
@@ -185,23 +191,24 @@ impl Decoding {
     fn read_step(&mut self, words: &[u32], trace: Vec<Snapshot>) -> Step {
         let end_token = self.translator.model.config.generation.end_token;
         let k = self.candidates as usize;
-        let is_last = self.position + 1 == self.max_tokens;
         let mut rows = vec![];
-        for (words, ended) in words.chunks_exact(2 + 2 * k).zip(&mut self.ended) {
+        let sentences = self.ended.iter_mut().zip(&self.limits);
+        for (words, (ended, limit)) in words.chunks_exact(2 + 2 * k).zip(sentences) {
             let candidates: Vec<Candidate> = (0..k)
                 .map(|i| Candidate {
                     id: words[2 + i],
                     log_probability: f32::from_bits(words[2 + k + i]),
                 })
                 .collect();
-            let active = words[1] == 0;
+            let active = !*ended;
             let token = candidates[0].id;
+            let is_last = self.position + 1 == *limit;
             let finish = match (active, token == end_token, is_last) {
                 (true, true, _) => Some(Finish::End),
                 (true, false, true) => Some(Finish::Length),
                 _ => None,
             };
-            *ended |= token == end_token;
+            *ended |= finish.is_some();
             rows.push(Row { input: words[0], token, candidates, finish, active });
         }
         let step = Step { position: self.position, rows, trace };
