@@ -1,7 +1,6 @@
 //! A finished tape: the commands in order, and where each activation may lie.
 
-use crate::kernel::Access;
-use crate::tape::{Command, Dispatch, Observation, Place, Tensor};
+use crate::tape::{Command, Dispatch, Observation, Place};
 
 /// A finished tape.
 #[derive(Debug, Clone)]
@@ -80,10 +79,4 @@ fn activations_of(command: &Command) -> impl Iterator<Item = usize> {
         Place::Activation(id) => Some(id as usize),
         Place::Resident(_) | Place::Nowhere => None,
     })
-}
-
-/// The tensors that a dispatch writes.
-pub fn written(dispatch: &Dispatch) -> impl Iterator<Item = Tensor> {
-    let pairs = dispatch.kernel.bindings.iter().zip(&dispatch.tensors);
-    pairs.filter(|((_, access), _)| *access == Access::Write).map(|(_, tensor)| *tensor)
 }

@@ -33,14 +33,10 @@ impl Buffers {
             place => panic!("{place:?} is no buffer of the device"),
         }
     }
-
-    pub fn release(&mut self) {
-        self.held.drain(..).for_each(|buffer| self.device.release(buffer));
-    }
 }
 
 impl Drop for Buffers {
     fn drop(&mut self) {
-        self.release();
+        self.held.iter().for_each(|buffer| self.device.release(*buffer));
     }
 }

@@ -12,14 +12,14 @@ use crate::layers::Memory;
 use crate::models::marian::Cache;
 use crate::ops::choose::{Choice, first_state, result_words};
 use crate::site::{Filter, Snapshot};
-use crate::tape::{Buffer, Tape};
+use crate::tape::{Tape, Tensor};
 
 /// A batch of sentences on its way.
 pub struct Decoding {
     translator: Rc<Translator>,
     step: Program,
     buffers: Buffers,
-    results: Buffer,
+    results: Tensor,
     traced: bool,
     candidates: u32,
     batch: u32,
@@ -111,7 +111,7 @@ impl Decoding {
         Ok(Decoding {
             translator: Rc::clone(translator),
             step,
-            results: buffers.of(results),
+            results,
             buffers,
             traced,
             candidates: options.candidates,
@@ -155,7 +155,7 @@ impl Decoding {
     /// Submits `times` steps, and the copy of their results.
     fn launch(&mut self, times: u32) -> Running {
         let width = self.step_words();
-        let results = (self.results, self.launched * width, times * width);
+        let results = (self.buffers.of(self.results), self.launched * width, times * width);
         self.launched += times;
         self.device().run(&self.step, times, Some(results))
     }
@@ -220,6 +220,5 @@ impl Decoding {
 impl Drop for Decoding {
     fn drop(&mut self) {
         self.translator.device.discard(&self.step);
-        self.buffers.release();
     }
 }

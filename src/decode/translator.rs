@@ -1,6 +1,6 @@
 //! A loaded translator: the model on its device, ready to decode.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use crate::decode::{Decoding, Options};
@@ -39,10 +39,10 @@ impl Translator {
         let config = Config::parse(config, generation)?;
         let weights = Weights::open(weights)?;
         let before = device.allocated_bytes();
-        let [done, all] = [RefCell::new(0), RefCell::new(Marian::pieces(&config))];
+        let (done, all) = (Cell::new(0), Marian::pieces(&config));
         let loaded = || {
-            *done.borrow_mut() += 1;
-            progress(*done.borrow(), *all.borrow());
+            done.set(done.get() + 1);
+            progress(done.get(), all);
         };
         let buffers = RefCell::default();
         let loader = Loader { device: &device, storage, loaded: &loaded, buffers };

@@ -1,6 +1,5 @@
 //! A recording on the GPU: pipelines, bind groups built once, a static arena; replayed by `run`.
 
-use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::Gpu;
@@ -242,14 +241,9 @@ impl Places<'_> {
 
 /// WebGPU forbids a buffer that one binding writes at any other binding of the same dispatch.
 fn check_aliases(dispatch: &Dispatch, slots: &[Option<Place>]) {
-    let bindings = dispatch.kernel.bindings;
-    let same = |i: usize, j: usize| i != j && slots[i].is_some() && slots[i] == slots[j];
-    let written: HashMap<usize, &str> = (bindings.iter().enumerate())
-        .filter(|(_, (_, access))| *access == Access::Write)
-        .map(|(index, (name, _))| (index, *name))
-        .collect();
-    for (i, name) in written {
-        let clash = (0..slots.len()).find(|j| same(i, *j));
-        assert!(clash.is_none(), "{:?}: {name} shares its buffer", dispatch.kernel);
+    for (i, (name, access)) in dispatch.kernel.bindings.iter().enumerate() {
+        let same = |j: &usize| i != *j && slots[i].is_some() && slots[i] == slots[*j];
+        let clash = *access == Access::Write && (0..slots.len()).any(|j| same(&j));
+        assert!(!clash, "{:?}: {name} shares its buffer", dispatch.kernel);
     }
 }

@@ -1,6 +1,6 @@
 //! Products with a weight matrix: `y[t, n] = act(Σ_k x[t, k] w[n, k] + bias[n]) + residual[t, n]`.
 
-use crate::kernel::{Call, Constant, floats, floats_mut};
+use crate::kernel::{Access, Call, Constant, floats, floats_mut};
 use crate::ops::activation::Activation;
 use crate::ops::weight::{Rows, Weight, code};
 use crate::ops::{linear_rows, linear_tiled, linear_vector, power_of_two_within};
@@ -81,6 +81,22 @@ impl Tape {
             self.trace(site, before);
         }
     }
+}
+
+/// The bindings of the products of many rows.
+pub(crate) const BINDINGS: &[(&str, Access)] = &[
+    ("x", Access::Read),
+    ("weight", Access::Read),
+    ("rows", Access::Read),
+    ("residual", Access::Read),
+    ("y", Access::Write),
+    ("before", Access::Write),
+];
+
+/// Their twin.
+pub(crate) fn twin_of_rows(call: &mut Call) {
+    let x = floats(&call.buffers[0]).to_vec();
+    twin(call, &x, [1, 2, 3, 4, 5]);
 }
 
 /// Lanes that share a row of `width` columns: one for each 16-column block, as far as they go.

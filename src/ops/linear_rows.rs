@@ -1,6 +1,6 @@
 //! Register-tiled product: `y[t, n] = act(Σ_k x[t, k] w[n, k] + bias[n]) + residual[t, n]`.
 
-use crate::kernel::{Access, Call, Kernel, floats};
+use crate::kernel::Kernel;
 use crate::ops::groups;
 use crate::ops::linear::{self, Product, lanes};
 use crate::tape::{Dispatch, Tape};
@@ -13,17 +13,10 @@ pub const KERNEL: Kernel = Kernel {
         include_str!("../../shaders/lib/weight.wgsl"),
         include_str!("../../shaders/lib/epilogue.wgsl"),
     ],
-    bindings: &[
-        ("x", Access::Read),
-        ("weight", Access::Read),
-        ("rows", Access::Read),
-        ("residual", Access::Read),
-        ("y", Access::Write),
-        ("before", Access::Write),
-    ],
+    bindings: linear::BINDINGS,
     constants: &["WORKGROUP", "LANES", "K", "STORAGE", "ACTIVATION", "RESIDUAL", "TRACE"],
     reduces: true,
-    twin,
+    twin: linear::twin_of_rows,
 };
 
 /// Rows of x that a workgroup holds in registers.
@@ -45,9 +38,4 @@ pub(crate) fn record(tape: &mut Tape, product: Product) {
         tensors: vec![x, matrix.words, matrix.rows, residual, y, before],
         grid: [across, down, 1],
     });
-}
-
-fn twin(call: &mut Call) {
-    let x = floats(&call.buffers[0]).to_vec();
-    linear::twin(call, &x, [1, 2, 3, 4, 5]);
 }
