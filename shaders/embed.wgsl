@@ -10,14 +10,13 @@ struct Sizes { T: u32, S: u32, scale: f32 }
 @group(0) @binding(0) var<uniform>             sizes: Sizes;
 @group(0) @binding(1) var<storage, read>       tokens: array<u32>;           // [T], or StepState
 @group(0) @binding(2) var<storage, read>       weight: array<vec4<u32>>;     // [V, K] packed
-@group(0) @binding(3) var<storage, read>       rows: array<vec2<f32>>;       // [V] scale, bias
+@group(0) @binding(3) var<storage, read>       rows: array<u32>;             // [V, scale, bias, blocks]
 @group(0) @binding(4) var<storage, read>       positions: array<vec4<f32>>;  // [P, K]
 @group(0) @binding(5) var<storage, read_write> y: array<vec4<f32>>;          // [T, K]
 @group(0) @binding(6) var<storage, read_write> embedding: array<vec4<f32>>;  // [T, K]
 @group(0) @binding(7) var<storage, read_write> position: array<vec4<f32>>;   // [T, K]
 
 override K4: u32 = K / 4u;
-override BLOCKS: u32 = (K + 15u) / 16u;
 
 @compute @workgroup_size(WORKGROUP)
 fn embed(
@@ -37,7 +36,7 @@ fn embed(
             token = tokens[t];
             p = t % sizes.S;
         }
-        let e = weight4(token, BLOCKS, column4) * rows[token].x * sizes.scale;
+        let e = weight4(token, column4) * scale_bias(token).x * sizes.scale;
         let q = positions[p * K4 + column4];
         if (TRACE) {
             embedding[at] = e;

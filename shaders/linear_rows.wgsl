@@ -11,13 +11,12 @@ struct Sizes { T: u32, N: u32 }
 @group(0) @binding(0) var<uniform>             sizes: Sizes;
 @group(0) @binding(1) var<storage, read>       x: array<vec4<f32>>;       // [T, K]
 @group(0) @binding(2) var<storage, read>       weight: array<vec4<u32>>;  // [N, K] packed
-@group(0) @binding(3) var<storage, read>       rows: array<vec2<f32>>;    // [N] scale, bias
+@group(0) @binding(3) var<storage, read>       rows: array<u32>;          // [N, scale, bias, blocks]
 @group(0) @binding(4) var<storage, read>       residual: array<f32>;      // [T, N]
 @group(0) @binding(5) var<storage, read_write> y: array<f32>;             // [T, N]
 @group(0) @binding(6) var<storage, read_write> before: array<f32>;        // [T, N]
 
 override K4: u32 = K / 4u;
-override BLOCKS: u32 = (K + 15u) / 16u;
 override RUNS: u32 = (BLOCKS + LANES - 1u) / LANES;  // 16-column blocks a lane
 override GROUPS: u32 = WORKGROUP / LANES;
 override EXACT: bool = RUNS * LANES * 16u == K;      // no edge
@@ -47,20 +46,34 @@ fn linear_rows(
         let a22 = load(token + 2u, at + 2u); let a23 = load(token + 2u, at + 3u);
         let a30 = load(token + 3u, at); let a31 = load(token + 3u, at + 1u);
         let a32 = load(token + 3u, at + 2u); let a33 = load(token + 3u, at + 3u);
-        let bias = vec4(bias_of(a00 + a01 + a02 + a03), bias_of(a10 + a11 + a12 + a13),
-                        bias_of(a20 + a21 + a22 + a23), bias_of(a30 + a31 + a32 + a33));
-        let x00 = placed(a00); let x01 = placed(a01); let x02 = placed(a02); let x03 = placed(a03);
-        let x10 = placed(a10); let x11 = placed(a11); let x12 = placed(a12); let x13 = placed(a13);
-        let x20 = placed(a20); let x21 = placed(a21); let x22 = placed(a22); let x23 = placed(a23);
-        let x30 = placed(a30); let x31 = placed(a31); let x32 = placed(a32); let x33 = placed(a33);
+        let odd = block % 2u == 1u;
+        let a0 = a00 + a01 + a02 + a03; let a1 = a10 + a11 + a12 + a13;
+        let a2 = a20 + a21 + a22 + a23; let a3 = a30 + a31 + a32 + a33;
+        let bias = vec4(bias_of(a0, odd), bias_of(a1, odd), bias_of(a2, odd), bias_of(a3, odd));
+        // Sums of x, which the least value of a block is multiplied with.
+        let totals = vec4(dot(a0, vec4(1.0)), dot(a1, vec4(1.0)), dot(a2, vec4(1.0)), dot(a3, vec4(1.0)));
+        let x00 = placed(a00, odd); let x01 = placed(a01, odd); let x02 = placed(a02, odd); let x03 = placed(a03, odd);
+        let x10 = placed(a10, odd); let x11 = placed(a11, odd); let x12 = placed(a12, odd); let x13 = placed(a13, odd);
+        let x20 = placed(a20, odd); let x21 = placed(a21, odd); let x22 = placed(a22, odd); let x23 = placed(a23, odd);
+        let x30 = placed(a30, odd); let x31 = placed(a31, odd); let x32 = placed(a32, odd); let x33 = placed(a33, odd);
 
         for (var first = group.x * GROUPS; first < sizes.N; first += groups.x * GROUPS) {
             let n = first + local / LANES;
-            let w = weight16(min(n, sizes.N - 1u) * BLOCKS + block);
-            let s0 = sum_lanes(bias.x + dot(w[0], x00) + dot(w[1], x01) + dot(w[2], x02) + dot(w[3], x03), local);
-            let s1 = sum_lanes(bias.y + dot(w[0], x10) + dot(w[1], x11) + dot(w[2], x12) + dot(w[3], x13), local);
-            let s2 = sum_lanes(bias.z + dot(w[0], x20) + dot(w[1], x21) + dot(w[2], x22) + dot(w[3], x23), local);
-            let s3 = sum_lanes(bias.w + dot(w[0], x30) + dot(w[1], x31) + dot(w[2], x32) + dot(w[3], x33), local);
+            let row = min(n, sizes.N - 1u);
+            let w = weight16(row, block);
+            var sums = bias + vec4(
+                dot(w[0], x00) + dot(w[1], x01) + dot(w[2], x02) + dot(w[3], x03),
+                dot(w[0], x10) + dot(w[1], x11) + dot(w[2], x12) + dot(w[3], x13),
+                dot(w[0], x20) + dot(w[1], x21) + dot(w[2], x22) + dot(w[3], x23),
+                dot(w[0], x30) + dot(w[1], x31) + dot(w[2], x32) + dot(w[3], x33));
+            if (BLOCKED == 1u) {
+                let own = block_scale(row, block);
+                sums = sums * own.x + totals * own.y;
+            }
+            let s0 = sum_lanes(sums.x, local);
+            let s1 = sum_lanes(sums.y, local);
+            let s2 = sum_lanes(sums.z, local);
+            let s3 = sum_lanes(sums.w, local);
             // Lane t keeps the sum of row t of x.
             let share = select(select(s0, s1, lane == 1u), select(s2, s3, lane == 3u), lane >= 2u);
             let t = token + lane;

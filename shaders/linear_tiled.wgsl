@@ -8,13 +8,12 @@ struct Sizes { T: u32, N: u32 }
 @group(0) @binding(0) var<uniform>             sizes: Sizes;
 @group(0) @binding(1) var<storage, read>       x: array<vec4<f32>>;       // [T, K]
 @group(0) @binding(2) var<storage, read>       weight: array<vec4<u32>>;  // [N, K] packed
-@group(0) @binding(3) var<storage, read>       rows: array<vec2<f32>>;    // [N] scale, bias
+@group(0) @binding(3) var<storage, read>       rows: array<u32>;          // [N, scale, bias, blocks]
 @group(0) @binding(4) var<storage, read>       residual: array<f32>;      // [T, N]
 @group(0) @binding(5) var<storage, read_write> y: array<f32>;             // [T, N]
 @group(0) @binding(6) var<storage, read_write> before: array<f32>;        // [T, N]
 
 override K4: u32 = K / 4u;
-override BLOCKS: u32 = (K + 15u) / 16u;
 
 // Column-major: [16 columns][8 groups of 4 rows], a little wider than a power of two against
 // bank conflicts.
@@ -62,7 +61,7 @@ fn fetch(row: u32, column4: u32, at: u32, t: u32, n: u32) {
     var b = vec4(0.0);
     if (at < K4) {
         if (t < sizes.T) { a = x[t * K4 + at]; }
-        if (n < sizes.N) { b = weight4(n, BLOCKS, at); }
+        if (n < sizes.N) { b = weight4(n, at); }
     }
     for (var j = 0u; j < 4u; j++) {
         let place = (column4 * 4u + j) * 9u + row / 4u;

@@ -13,15 +13,15 @@ struct Sizes { N: u32, epsilon: f32 }
 @group(0) @binding(1) var<storage, read>       x: array<vec4<f32>>;          // [T, K]
 @group(0) @binding(2) var<storage, read>       gain_bias: array<vec4<f32>>;  // [2, K]
 @group(0) @binding(3) var<storage, read>       weight: array<vec4<u32>>;     // [N, K] packed
-@group(0) @binding(4) var<storage, read>       rows: array<vec2<f32>>;       // [N] scale, bias
+@group(0) @binding(4) var<storage, read>       rows: array<u32>;             // [N, scale, bias, blocks]
 @group(0) @binding(5) var<storage, read>       residual: array<f32>;         // [T, N]
 @group(0) @binding(6) var<storage, read_write> y: array<f32>;                // [T, N]
 @group(0) @binding(7) var<storage, read_write> normed: array<vec4<f32>>;     // [T, K]
 @group(0) @binding(8) var<storage, read_write> before: array<f32>;           // [T, N]
 
 override K4: u32 = K / 4u;
-override BLOCKS: u32 = (K + 15u) / 16u;
-override RUNS: u32 = (BLOCKS + LANES - 1u) / LANES;  // 16-column blocks a lane
+override ALIKE: u32 = 1u + BLOCKED;                     // blocks of 16 that a lane takes together
+override RUNS: u32 = (BLOCKS + LANES * ALIKE - 1u) / (LANES * ALIKE) * ALIKE;  // such blocks a lane
 override GROUPS: u32 = WORKGROUP / LANES;
 override EXACT: bool = RUNS * LANES * 16u == K && (RUNS < 4u || RUNS % 4u == 0u);  // no edge
 
@@ -67,10 +67,10 @@ fn linear_vector(
     }
     for (var run = 0u; run < RUNS; run += 4u) {
         // The four 16-column blocks of this lane, and the same as columns of four.
-        let b0 = run * LANES + lane;
-        let b1 = b0 + LANES;
-        let b2 = b1 + LANES;
-        let b3 = b2 + LANES;
+        let b0 = run * LANES + lane * ALIKE;
+        let b1 = b0 + select(LANES, 1u, BLOCKED == 1u);
+        let b2 = b0 + 2u * LANES;
+        let b3 = b1 + 2u * LANES;
         var a00 = vec4(0.0); var a01 = vec4(0.0); var a02 = vec4(0.0); var a03 = vec4(0.0);
         var a10 = vec4(0.0); var a11 = vec4(0.0); var a12 = vec4(0.0); var a13 = vec4(0.0);
         var a20 = vec4(0.0); var a21 = vec4(0.0); var a22 = vec4(0.0); var a23 = vec4(0.0);
@@ -97,24 +97,33 @@ fn linear_vector(
             a32 = load(token, b3 * 4u + 2u, m);
             a33 = load(token, b3 * 4u + 3u, m);
         }
-        var bias = bias_of(a00 + a01 + a02 + a03);
-        if (RUNS > 1u) { bias += bias_of(a10 + a11 + a12 + a13); }
-        if (RUNS > 2u) { bias += bias_of(a20 + a21 + a22 + a23); }
-        if (RUNS > 3u) { bias += bias_of(a30 + a31 + a32 + a33); }
-        let x00 = placed(a00); let x01 = placed(a01); let x02 = placed(a02); let x03 = placed(a03);
-        let x10 = placed(a10); let x11 = placed(a11); let x12 = placed(a12); let x13 = placed(a13);
-        let x20 = placed(a20); let x21 = placed(a21); let x22 = placed(a22); let x23 = placed(a23);
-        let x30 = placed(a30); let x31 = placed(a31); let x32 = placed(a32); let x33 = placed(a33);
+        let a0 = a00 + a01 + a02 + a03; let a1 = a10 + a11 + a12 + a13;
+        let a2 = a20 + a21 + a22 + a23; let a3 = a30 + a31 + a32 + a33;
+        // The offset of the weights, and what the least value of a block is multiplied with.
+        let offset01 = vec2(bias_of(a0, false) + bias_of(a1, true), dot(a0 + a1, vec4(1.0)));
+        let offset23 = vec2(bias_of(a2, false) + bias_of(a3, true), dot(a2 + a3, vec4(1.0)));
+        let x00 = placed(a00, false); let x01 = placed(a01, false); let x02 = placed(a02, false); let x03 = placed(a03, false);
+        let x10 = placed(a10, true); let x11 = placed(a11, true); let x12 = placed(a12, true); let x13 = placed(a13, true);
+        let x20 = placed(a20, false); let x21 = placed(a21, false); let x22 = placed(a22, false); let x23 = placed(a23, false);
+        let x30 = placed(a30, true); let x31 = placed(a31, true); let x32 = placed(a32, true); let x33 = placed(a33, true);
 
         for (var first = group.x * GROUPS * TURN; first < sizes.N; first += groups.x * GROUPS * TURN) {
             let start = first + local / LANES * TURN;
             var mine = 0.0;
             for (var turn = 0u; turn < TURN; turn++) {
-                let row = min(start + turn, sizes.N - 1u) * BLOCKS;
-                var partial = bias + dot16(row + b0, x00, x01, x02, x03);
-                if (RUNS > 1u) { partial += dot16(row + b1, x10, x11, x12, x13); }
-                if (RUNS > 2u) { partial += dot16(row + b2, x20, x21, x22, x23); }
-                if (RUNS > 3u) { partial += dot16(row + b3, x30, x31, x32, x33); }
+                let row = min(start + turn, sizes.N - 1u);
+                var partial = 0.0;
+                if (BLOCKED == 1u) {
+                    partial = dot32(row, b0, offset01, x00, x01, x02, x03, x10, x11, x12, x13);
+                    if (RUNS > 2u) {
+                        partial += dot32(row, b2, offset23, x20, x21, x22, x23, x30, x31, x32, x33);
+                    }
+                } else {
+                    partial = offset01.x + offset23.x + dot16(row, b0, x00, x01, x02, x03);
+                    if (RUNS > 1u) { partial += dot16(row, b1, x10, x11, x12, x13); }
+                    if (RUNS > 2u) { partial += dot16(row, b2, x20, x21, x22, x23); }
+                    if (RUNS > 3u) { partial += dot16(row, b3, x30, x31, x32, x33); }
+                }
                 let total = sum_lanes(partial, local);
                 mine = select(mine, total, lane == turn);
             }

@@ -34,14 +34,13 @@ impl Loader<'_> {
     /// A matrix with a bias for each of its rows.
     pub fn weight(&self, what: &str, matrix: &Matrix, bias: &[f32]) -> Result<Weight> {
         let packed = matrix.pack(self.storage);
-        let rows: Vec<u32> = (packed.scales.iter().zip(bias))
-            .flat_map(|(scale, bias)| [scale.to_bits(), bias.to_bits()])
-            .collect();
+        let rows = packed.row_words(bias);
         let outputs = packed.rows as u32;
+        let per_row = (rows.len() / packed.rows) as u32;
         let weight = Weight {
             storage: self.storage,
             words: self.keep(what, &packed.words, &[outputs, packed.words_per_row() as u32])?,
-            rows: self.keep(what, &rows, &[outputs, 2])?,
+            rows: self.keep(what, &rows, &[outputs, per_row])?,
             outputs,
             inputs: packed.columns as u32,
         };

@@ -17,7 +17,7 @@ use glassformer::weights::Storage;
 
 const USAGE: &str = "\
 usage: glassformer translate [--plain] [--model FOLDER] [--device gpu|cpu]
-                             [--storage int8|f16|f32] TEXT... | -
+                             [--storage int8|q8|q4|f16|f32] TEXT... | -
 
 Translates each TEXT, or each line of standard input for `-`, and prints a row a token:
 the step, the token, its probability, and the source token that the last decoder layer's

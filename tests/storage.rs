@@ -1,6 +1,6 @@
 //! Packed matrices: the layout that the kernels read, and how far each storage strays from f32.
 
-use glassformer::weights::{COLUMN_BLOCK, Matrix, Packed, Storage};
+use glassformer::weights::{BLOCK, Matrix, Packed, Storage};
 
 /// Values in -2..2 that no storage has an easy time with; a rule of its own, so nothing is shared.
 fn noise(rows: usize, columns: usize) -> Matrix {
@@ -27,8 +27,9 @@ fn every_storage_round_trips_within_its_bound() {
         let matrix = noise(rows, columns);
         for storage in Storage::ALL {
             let packed = matrix.pack(storage);
-            let padded = columns.next_multiple_of(COLUMN_BLOCK);
+            let padded = columns.next_multiple_of(if storage.has_blocks() { 32 } else { 16 });
             assert_eq!(packed.words.len(), rows * padded / storage.values_per_word());
+            assert_eq!(packed.words_per_row() % 4, 0, "whole vec4s");
             assert_eq!(packed.words_per_row() * rows, packed.words.len());
             assert_eq!(packed.scales.len(), rows);
             let back = unpack(&packed);
@@ -37,6 +38,9 @@ fn every_storage_round_trips_within_its_bound() {
                     Storage::F32 => 0.0,
                     Storage::F16 => x.abs() / 2048.0,
                     Storage::Int8 => packed.scales[i / columns] * 0.50001,
+                    // Half a step of a block that spans -2 to 2, and the rounding to f16.
+                    Storage::Q8 => 1.0 / 127.0 + 1.0 / 2048.0,
+                    Storage::Q4 => 2.0 / 15.0 + 1.0 / 256.0,
                 };
                 assert!((x - y).abs() <= bound, "{storage:?} [{rows}, {columns}] {i}: {x} {y}");
             }
@@ -51,6 +55,41 @@ fn padding_is_zero() {
     assert_eq!(ones.pack(Storage::F16).words[1..8], [0x3c00, 0, 0, 0, 0, 0, 0]);
     // Zero is 128 in bytes 0 to 2 and 0 in byte 3.
     assert_eq!(ones.pack(Storage::Int8).words[1..4], [0x0080_8080; 3]);
+}
+
+/// What differs by blocks keeps its digits: a row of a large and of a small block, and of none.
+#[test]
+fn every_block_has_a_scale_of_its_own() {
+    for storage in [Storage::Q8, Storage::Q4] {
+        for size in [1.0e-7f32, 1.0, 1.0e7] {
+            let mut row = noise(1, 3 * BLOCK).data;
+            row[..BLOCK].iter_mut().for_each(|x| *x *= size);
+            row[BLOCK..2 * BLOCK].iter_mut().for_each(|x| *x *= size * 1.0e-3);
+            row[2 * BLOCK..].fill(0.0);
+            let packed = Matrix::new(1, 3 * BLOCK, row.clone()).pack(storage);
+            assert_eq!(packed.block_scales.len(), 3);
+            assert!(packed.scales[0].log2().fract() == 0.0, "a power of two");
+            let back = unpack(&packed);
+            for (block, size) in [size, size * 1.0e-3].into_iter().enumerate() {
+                for at in block * BLOCK..(block + 1) * BLOCK {
+                    assert!((row[at] - back[at]).abs() <= 0.14 * size, "{storage:?} {size} {at}");
+                }
+            }
+            assert_eq!(back[2 * BLOCK..], [0.0; BLOCK]);
+        }
+    }
+}
+
+#[test]
+fn nibbles_lie_low_and_high_and_the_top_one_signed() {
+    // 0, 1 .. 15 and backwards: steps of 1 from 0, so nothing is rounded.
+    let row: Vec<f32> = (0..16).chain((0..16).rev()).map(|x| x as f32).collect();
+    let packed = Matrix::new(1, 32, row.clone()).pack(Storage::Q4);
+    let bytes = |word: u32| (word ^ 0x8000_0000).to_le_bytes();
+    assert_eq!(bytes(packed.words[0]), [0xf0, 0xe1, 0xd2, 0xc3]);
+    assert_eq!(bytes(packed.words[3]), [0x3c, 0x2d, 0x1e, 0x0f]);
+    assert_eq!(unpack(&packed), row);
+    assert_eq!(Matrix::new(1, 3, vec![0.0; 3]).pack(Storage::Q4).block_scales, [0]);
 }
 
 #[test]

@@ -6,7 +6,8 @@ override ACTIVATION: u32 = 0u;  // 0 none, 1 relu, 2 gelu, 3 gelu_tanh, 4 silu, 
 
 // Finishes the sum of row n of the weights for place `at` of y.
 fn finish(at: u32, n: u32, sum: f32) {
-    let value = sum * rows[n].x + rows[n].y;
+    let own = scale_bias(n);
+    let value = sum * own.x + own.y;
     if (TRACE) { before[at] = value; }
     var result = activated(value);
     if (RESIDUAL) { result += residual[at]; }

@@ -31,13 +31,14 @@ impl Work {
         let Dispatch { kernel, tensors, .. } = dispatch;
         let position = |name: &str| kernel.bindings.iter().position(|(known, _)| *known == name);
         let shape = |name: &str| position(name).map(|index| tensors[index]);
-        let (Some(x), Some(weight), Some(y)) = (shape("x"), shape("weight"), shape("y")) else {
+        let operands = (shape("x"), shape("weight"), shape("rows"), shape("y"));
+        let (Some(x), Some(weight), Some(rows), Some(y)) = operands else {
             return Work { label: kernel.name.to_string(), operations: 0.0, weight_bytes: 0.0 };
         };
         Work {
             label: format!("{} {}→{}, {} rows", kernel.name, x.width(), y.width(), x.rows()),
             operations: 2.0 * f64::from(x.len()) * f64::from(y.width()),
-            weight_bytes: 4.0 * f64::from(weight.len()),
+            weight_bytes: 4.0 * (f64::from(weight.len()) + f64::from(rows.len())),
         }
     }
 }

@@ -1,8 +1,7 @@
 //! A weight matrix in the memory of the device, and its rows as a twin reads them.
 
-use crate::kernel::floats;
 use crate::tape::Tensor;
-use crate::weights::{COLUMN_BLOCK, Storage};
+use crate::weights::Storage;
 
 /// A packed matrix `[N, K]` with a scale and a bias for each row.
 #[derive(Debug, Clone, Copy)]
@@ -11,7 +10,7 @@ pub struct Weight {
     pub storage: Storage,
     /// `[N, words of a row]`
     pub words: Tensor,
-    /// `[N, 2]`: scale and bias of each row
+    /// `[N, 2 + blocks]`: scale and bias of each row, then scale and least value of its blocks
     pub rows: Tensor,
     /// N
     pub outputs: u32,
@@ -21,48 +20,47 @@ pub struct Weight {
 
 /// The number by which shaders know a storage.
 pub fn code(storage: Storage) -> f64 {
-    match storage {
-        Storage::F32 => 0.0,
-        Storage::F16 => 1.0,
-        Storage::Int8 => 2.0,
-    }
+    f64::from(storage as u32)
 }
 
 /// A matrix as a twin sees it.
 pub struct Rows<'a> {
     storage: Storage,
     words: &'a [u32],
-    scale_bias: &'a [f32],
+    rows: &'a [u32],
     width: usize,
 }
 
 impl<'a> Rows<'a> {
     /// The matrix of `width` columns in `words` and `rows`, by the number of its storage.
     pub fn new(code: u32, words: &'a [u32], rows: &'a [u32], width: usize) -> Rows<'a> {
-        let storage = Storage::ALL[code as usize];
-        Rows { storage, words, scale_bias: floats(rows), width }
+        Rows { storage: Storage::ALL[code as usize], words, rows, width }
     }
 
     /// Number of rows.
     pub fn count(&self) -> usize {
-        self.scale_bias.len() / 2
+        self.rows.len() / self.words_of_row()
     }
 
     /// Writes the values of a row, scaled.
     pub fn unpack(&self, row: usize, values: &mut [f32]) {
-        let per_word = self.storage.values_per_word();
-        let stride = self.width.next_multiple_of(COLUMN_BLOCK) / per_word;
-        let scale = self.scale_bias[2 * row];
+        let stride = self.storage.words_per_row(self.width);
         let words = &self.words[row * stride..][..stride];
-        for (word, values) in words.iter().zip(values.chunks_mut(per_word)) {
-            for (j, value) in values.iter_mut().enumerate() {
-                *value = scale * self.storage.value(*word, j);
-            }
-        }
+        let [scale, _, blocks @ ..] = self.row(row) else { unreachable!("scale and bias") };
+        self.storage.unpack(f32::from_bits(*scale), words, blocks, values);
     }
 
     /// The bias of a row.
     pub fn bias(&self, row: usize) -> f32 {
-        self.scale_bias[2 * row + 1]
+        f32::from_bits(self.row(row)[1])
+    }
+
+    fn row(&self, row: usize) -> &[u32] {
+        let words = self.words_of_row();
+        &self.rows[row * words..][..words]
+    }
+
+    fn words_of_row(&self) -> usize {
+        2 + self.storage.blocks_per_row(self.width)
     }
 }

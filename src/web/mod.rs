@@ -63,7 +63,7 @@ impl Engine {
         on_progress: Function,
     ) -> Result<Model> {
         let Some(kind) = Storage::parse(&storage) else {
-            return Err(Error::input("storage", "int8, f16 or f32", storage));
+            return Err(Error::input("storage", "int8, q8, q4, f16 or f32", storage));
         };
         let tell = |phase: &str, done: usize, all: usize| {
             // What the page does with it is the page's business.

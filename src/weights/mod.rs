@@ -1,5 +1,6 @@
 //! Weights: a file of named tensors, read by paths that spell the model, and packed for the kernels.
 
+mod blocks;
 mod safetensors;
 mod storage;
 
@@ -10,7 +11,8 @@ use std::rc::Rc;
 
 use crate::error::Result;
 
-pub use storage::{COLUMN_BLOCK, Packed, Storage};
+pub use blocks::BLOCK;
+pub use storage::{Packed, Storage};
 
 /// A row-major matrix `[N, K]`.
 #[derive(Debug, Clone, PartialEq)]

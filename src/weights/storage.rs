@@ -1,8 +1,9 @@
-//! How a matrix lies in memory: f32, f16 in pairs, or int8 with a scale a row, padded to 16 columns.
+//! How a matrix lies in memory: f32, f16 in pairs, int8 by rows, or blocks with a scale each.
 
 use half::f16;
 
 use super::Matrix;
+use super::blocks::{self, BLOCK};
 
 /// What a value of a packed matrix is stored as. All arithmetic is in f32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -13,18 +14,25 @@ pub enum Storage {
     F16,
     /// Four values a word: `round(x / scale)` in -127..=127 with one scale a row.
     Int8,
+    /// Four values a word: -127 to 127, times a scale, plus a least value, of every 32 columns.
+    Q8,
+    /// Eight values a word: 0 to 15, times a scale, plus a least value, of every 32 columns.
+    Q4,
 }
 
 impl Storage {
-    /// All of them, the most exact first.
-    pub const ALL: [Storage; 3] = [Storage::F32, Storage::F16, Storage::Int8];
+    /// All of them, by the number that shaders know them by.
+    pub const ALL: [Storage; 5] =
+        [Storage::F32, Storage::F16, Storage::Int8, Storage::Q8, Storage::Q4];
 
-    /// `f32`, `f16` or `int8`, as the npm package spells it.
+    /// `f32`, `f16`, `int8`, `q8` or `q4`, as the npm package spells it.
     pub fn name(self) -> &'static str {
         match self {
             Storage::F32 => "f32",
             Storage::F16 => "f16",
             Storage::Int8 => "int8",
+            Storage::Q8 => "q8",
+            Storage::Q4 => "q4",
         }
     }
 
@@ -33,30 +41,68 @@ impl Storage {
         Storage::ALL.into_iter().find(|storage| storage.name() == name)
     }
 
+    /// Whether every 32 columns have a scale and a least value of their own.
+    pub fn has_blocks(self) -> bool {
+        matches!(self, Storage::Q8 | Storage::Q4)
+    }
+
     /// Values that share a word.
     pub fn values_per_word(self) -> usize {
         match self {
             Storage::F32 => 1,
             Storage::F16 => 2,
-            Storage::Int8 => 4,
+            Storage::Int8 | Storage::Q8 => 4,
+            Storage::Q4 => 8,
         }
     }
 
-    /// Value `j` of a word, before the scale of its row.
-    pub fn value(self, word: u32, j: usize) -> f32 {
+    /// Columns that a row is padded to a multiple of, so that a kernel reads whole `vec4<u32>`.
+    pub fn column_block(self) -> usize {
+        if self.has_blocks() { BLOCK } else { 16 }
+    }
+
+    /// Words from the start of a row of `columns` to the start of the next.
+    pub fn words_per_row(self, columns: usize) -> usize {
+        columns.next_multiple_of(self.column_block()) / self.values_per_word()
+    }
+
+    /// Blocks of a row that have a scale of their own.
+    pub fn blocks_per_row(self, columns: usize) -> usize {
+        if self.has_blocks() { columns.div_ceil(BLOCK) } else { 0 }
+    }
+
+    /// Writes the values of a row that is stored in `words` and in `scales` of its blocks.
+    pub fn unpack(self, scale: f32, words: &[u32], scales: &[u32], values: &mut [f32]) {
+        for (column, value) in values.iter_mut().enumerate() {
+            *value = match scales.get(column / BLOCK) {
+                None => scale * self.number(words, column),
+                Some(word) => {
+                    let [own, least] = blocks::scale_least(*word);
+                    scale * (own * self.number(words, column) + least)
+                }
+            };
+        }
+    }
+
+    /// The stored number of a column, before any scale.
+    fn number(self, words: &[u32], column: usize) -> f32 {
+        let per_word = self.values_per_word();
+        let (word, j) = (|index: usize| words[index], column % per_word);
         match self {
-            Storage::F32 => f32::from_bits(word),
-            Storage::F16 => f16::from_bits((word >> (16 * j)) as u16).to_f32(),
-            Storage::Int8 => match (j, word.to_le_bytes()[j]) {
-                (3, byte) => f32::from(byte as i8),
-                (_, byte) => (i32::from(byte) - BIAS) as f32,
+            Storage::F32 => f32::from_bits(word(column)),
+            Storage::F16 => f16::from_bits((word(column / 2) >> (16 * j)) as u16).to_f32(),
+            Storage::Int8 | Storage::Q8 => match word(column / 4).to_le_bytes()[j] {
+                byte if j == 3 => f32::from(byte as i8),
+                byte => (i32::from(byte) - BIAS) as f32,
             },
+            Storage::Q4 => {
+                let at = column / BLOCK * 4 + column % 16 / 4;
+                let byte = (word(at) ^ 0x8000_0000).to_le_bytes()[column % 4];
+                f32::from(if column % BLOCK < 16 { byte & 15 } else { byte >> 4 })
+            }
         }
     }
 }
-
-/// Columns that a row is padded to a multiple of, so that a kernel reads whole `vec4<u32>`.
-pub const COLUMN_BLOCK: usize = 16;
 
 /// Bytes 0, 1 and 2 of an int8 word hold the value plus this; byte 3 holds two's complement. So a
 /// kernel turns each byte to a float with a mask alone, keeping its place in the word (`word & 0xff00`
@@ -74,50 +120,67 @@ pub struct Packed {
     pub columns: usize,
     /// `[N, words_per_row]`
     pub words: Vec<u32>,
-    /// `[N]`; 1 where the storage needs none.
+    /// `[N]`; a power of two where blocks have scales, 1 where the storage needs none.
     pub scales: Vec<f32>,
+    /// `[N, blocks_per_row]`: scale and least value of each block, f16 both.
+    pub block_scales: Vec<u32>,
 }
 
 impl Packed {
     /// Packs a row-major matrix `[N, K]`.
     pub fn new(matrix: &Matrix, storage: Storage) -> Packed {
-        let padded = matrix.columns.next_multiple_of(COLUMN_BLOCK);
-        let mut words = Vec::with_capacity(matrix.rows * padded / storage.values_per_word());
-        let mut scales = Vec::with_capacity(matrix.rows);
-        let mut row = vec![0.0; padded];
-        for values in matrix.data.chunks_exact(matrix.columns) {
-            row[..matrix.columns].copy_from_slice(values);
-            scales.push(pack_row(&row, storage, &mut words));
+        let Matrix { rows, columns, ref data } = *matrix;
+        let mut packed = Packed {
+            storage,
+            rows,
+            columns,
+            words: Vec::with_capacity(rows * storage.words_per_row(columns)),
+            scales: Vec::with_capacity(rows),
+            block_scales: Vec::with_capacity(rows * storage.blocks_per_row(columns)),
+        };
+        let mut row = vec![0.0; columns.next_multiple_of(storage.column_block())];
+        for values in data.chunks_exact(columns) {
+            row[..columns].copy_from_slice(values);
+            let scale = pack_row(&row, storage, &mut packed.words, &mut packed.block_scales);
+            packed.scales.push(scale);
         }
-        Packed { storage, rows: matrix.rows, columns: matrix.columns, words, scales }
+        packed
     }
 
     /// Words from the start of a row to the start of the next.
     pub fn words_per_row(&self) -> usize {
-        self.columns.next_multiple_of(COLUMN_BLOCK) / self.storage.values_per_word()
+        self.storage.words_per_row(self.columns)
     }
 
     /// Bytes of words and scales.
     pub fn bytes(&self) -> usize {
-        4 * (self.words.len() + self.scales.len())
+        4 * (self.words.len() + self.scales.len() + self.block_scales.len())
+    }
+
+    /// What kernels know of each row: its scale, its bias, and the scales of its blocks.
+    pub fn row_words(&self, bias: &[f32]) -> Vec<u32> {
+        let blocks = self.storage.blocks_per_row(self.columns);
+        let mut words = Vec::with_capacity(self.rows * (2 + blocks));
+        for (row, (scale, bias)) in self.scales.iter().zip(bias).enumerate() {
+            words.extend([scale.to_bits(), bias.to_bits()]);
+            words.extend(&self.block_scales[row * blocks..][..blocks]);
+        }
+        words
     }
 
     /// Writes the K values of a row, as a kernel would read them.
     pub fn unpack_row(&self, row: usize, values: &mut [f32]) {
         assert_eq!(values.len(), self.columns, "unpack_row: a row of {} values", self.columns);
         let width = self.words_per_row();
+        let blocks = self.storage.blocks_per_row(self.columns);
         let words = &self.words[row * width..][..width];
-        let per_word = self.storage.values_per_word();
-        for (word, values) in words.iter().zip(values.chunks_mut(per_word)) {
-            for (j, value) in values.iter_mut().enumerate() {
-                *value = self.scales[row] * self.storage.value(*word, j);
-            }
-        }
+        let scales = &self.block_scales[row * blocks..][..blocks];
+        self.storage.unpack(self.scales[row], words, scales, values);
     }
 }
 
-/// Appends a padded row to the words; gives its scale.
-fn pack_row(row: &[f32], storage: Storage, words: &mut Vec<u32>) -> f32 {
+/// Appends a padded row to the words, and to the scales of blocks; gives the row's own scale.
+fn pack_row(row: &[f32], storage: Storage, words: &mut Vec<u32>, scales: &mut Vec<u32>) -> f32 {
     match storage {
         Storage::F32 => words.extend(row.iter().map(|x| x.to_bits())),
         Storage::F16 => words.extend(row.as_chunks().0.iter().map(|[low, high]| {
@@ -127,15 +190,17 @@ fn pack_row(row: &[f32], storage: Storage, words: &mut Vec<u32>) -> f32 {
         Storage::Int8 => {
             let largest = row.iter().fold(0.0f32, |most, x| most.max(x.abs()));
             let scale = if largest > 0.0 { largest / 127.0 } else { 1.0 };
-            words.extend(row.as_chunks().0.iter().map(|four| pack_int8(four, scale)));
+            let number = |x: f32| (x / scale).round().clamp(-127.0, 127.0) as i8;
+            words.extend(row.as_chunks().0.iter().map(|four| biased_bytes(four.map(number))));
             return scale;
         }
+        Storage::Q8 | Storage::Q4 => return blocks::pack_values(row, storage, words, scales),
     }
     1.0
 }
 
-fn pack_int8(values: &[f32; 4], scale: f32) -> u32 {
-    let quantised = values.map(|x| (x / scale).round().clamp(-127.0, 127.0) as i32);
-    let [a, b, c, d] = quantised;
+/// Four numbers from -127 to 127 as a word.
+pub(super) fn biased_bytes(numbers: [i8; 4]) -> u32 {
+    let [a, b, c, d] = numbers.map(i32::from);
     u32::from_le_bytes([(a + BIAS) as u8, (b + BIAS) as u8, (c + BIAS) as u8, d as u8])
 }

@@ -17,7 +17,7 @@ const EPSILON: f32 = 1e-5;
 /// Given tokens and those of a step.
 pub fn embeddings(random: &mut Random) -> Vec<Case> {
     let mut cases = vec![];
-    for (index, width) in [4, 24, 60, 256].into_iter().enumerate() {
+    for (index, width) in [4, 24, 60, 84, 256].into_iter().enumerate() {
         for storage in Storage::ALL {
             let [batch, sequence] = random.pick(&[[1, 1], [1, 7], [3, 8], [2, 33]]);
             let [sentences, position] = random.pick(&[[1, 0], [1, 5], [3, 12], [8, 1]]);

@@ -40,7 +40,7 @@ pub async fn a_wrong_weight_is_detected(device: &Rc<Device>) {
 
 /// Smaller storage keeps logits near, and the tokens.
 pub async fn storages_hold_to_f32(device: &Rc<Device>) {
-    let bounds = [(Storage::F16, 2e-3, 0), (Storage::Int8, 5e-2, 2)];
+    let bounds = [(Storage::F16, 2e-3, 0), (Storage::Int8, 5e-2, 2), (Storage::Q8, 5e-2, 2)];
     for golden in golden::ALL {
         let exact = logits_and_tokens(&golden, device, Storage::F32).await;
         for (storage, most_error, most_changed) in bounds {

@@ -105,7 +105,7 @@ async fn the_three_products_agree(device: &Device, random: &mut Random, width: u
     }
 }
 
-/// Int8 is off by half a step of its row at most, f16 by its last bit.
+/// Int8, Q8 and Q4 are off by half a step of their scale at most, f16 by its last bit.
 async fn packed_weights_keep_their_bounds(device: &Device, random: &mut Random, width: u32) {
     let tuning = device.tuning();
     let weight = random.values(29 * width);
@@ -113,7 +113,13 @@ async fn packed_weights_keep_their_bounds(device: &Device, random: &mut Random, 
         let x = random.values(rows * width);
         let times = |storage| multiplied(device, tuning, &x, [29, width], &weight, storage);
         let exact = times(Storage::F32).await;
-        for (storage, step) in [(Storage::F16, 1.0 / 2048.0), (Storage::Int8, 0.5 / 127.0)] {
+        // A block of Q4 spans twice the largest value at most, in 15 steps between two halves.
+        for (storage, step) in [
+            (Storage::F16, 1.0 / 2048.0),
+            (Storage::Int8, 0.5 / 127.0),
+            (Storage::Q8, 0.5 / 127.0 + 1.0 / 2048.0),
+            (Storage::Q4, 1.0 / 15.0 + 1.0 / 512.0),
+        ] {
             let found = times(storage).await;
             for (index, (exact, found)) in exact.iter().zip(&found).enumerate() {
                 let x = &x[index / 29 * width as usize..][..width as usize];
