@@ -1,7 +1,20 @@
 // Glassformer: a Transformer you can see through. Everything that a page may import.
 
 export { GlassformerError } from './errors.js'
+export { TextGenerator } from './text_generator.js'
 export { Translator } from './translator.js'
+export type {
+  Choice,
+  GenerateCandidate,
+  GenerateOptions,
+  GeneratorFacts,
+  GeneratorLoadOptions,
+  GenerateStep,
+  Message,
+  PromptStep,
+  Sampling,
+  WriteStep,
+} from './generator_types.js'
 export type {
   Adapter,
   Candidate,

@@ -102,6 +102,7 @@ export function ringAt(position: number, capacity: number): Ring {
     written: position & (capacity - 1),
     used: Math.min(position + 1, capacity),
     positions,
+    sinks: 0,
   }
 }
 

@@ -42,7 +42,8 @@ export interface ModelFacts {
   weightBytes: number
 }
 
-export type Storage = 'f32' | 'f16' | 'int8'
+/** q8 and q4 are those of GGUF: blocks of 32 values with a scale, q4 with a least value, too. */
+export type Storage = 'f32' | 'f16' | 'int8' | 'q8' | 'q4'
 
 /** A token as a reader knows it. */
 export interface Token {
@@ -78,12 +79,14 @@ export interface Snapshot {
 export interface Ring {
   /** C, a power of two. */
   capacity: number
-  /** `position & (capacity - 1)` */
+  /** The slot of the newest position; without sinks `position & (capacity - 1)`. */
   written: number
   /** Slots that hold a position now: min(position + 1, capacity). */
   used: number
   /** For each slot the position it holds, or -1 where it is free. */
   positions: number[]
+  /** The first so many slots keep the first positions for good; 0 for a translation. */
+  sinks: number
 }
 
 /** The encoder's pass over the source: the first thing that `translate` yields. */
@@ -148,6 +151,10 @@ export interface Progress {
    */
   loaded: number
   total: number
+  /** In `download`: where the bytes come from. */
+  from?: 'network' | 'cache' | 'file'
+  /** What a visitor should know, e.g. why the file is not kept for the next visit. */
+  note?: string
 }
 
 export interface LoadOptions {
@@ -162,6 +169,8 @@ export interface LoadOptions {
   storage?: Storage
   /** Where `glassformer_bg.wasm` lies, if not beside the worker. */
   wasmUrl?: string | URL
+  /** Whether weights are kept in the browser for the next visit; true by default. */
+  cache?: boolean
 }
 
 export interface TranslateOptions {

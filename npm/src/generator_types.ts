@@ -1,0 +1,122 @@
+// The public types of text generation: messages, sampling, and the steps in which a model writes.
+
+import type { Candidate, LoadOptions, Ring, Snapshot, Storage, Token } from './types.js'
+
+/** Sizes and facts of a loaded decoder-only model, read from its files. */
+export interface GeneratorFacts {
+  family: 'gpt2' | 'llama'
+  layers: number
+  /** Attention heads H and groups of keys and values G, which H / G heads share. */
+  heads: number
+  keyValueHeads: number
+  /** K, D, F and V. */
+  headWidth: number
+  modelWidth: number
+  innerWidth: number
+  vocabulary: number
+  /** Positions that the model was made for; learned ones end there, rotary ones go on. */
+  maxPositions: number
+  positions: 'learned' | 'rotary'
+  norm: 'layer' | 'rms'
+  activation: string
+  /** Whether the inner layer multiplies its activation by a second product (SwiGLU). */
+  gated: boolean
+  parameters: number
+  /** How most weights lie in memory, and the bytes of all there. */
+  storage: Storage
+  weightBytes: number
+}
+
+/** What is said in a chat, by whom. */
+export interface Message {
+  role: 'system' | 'user' | 'assistant'
+  content: string
+}
+
+/**
+ * How the next token is drawn, in this order: repetition penalty, temperature, top-k, top-p, min-p.
+ * By default the likeliest is taken.
+ */
+export interface Sampling {
+  /** 0 (the default) takes the likeliest. */
+  temperature?: number
+  /** Only the k likeliest; 0 (the default) keeps all. */
+  topK?: number
+  /** Only the likeliest whose probabilities make up p; 1 (the default) keeps all. */
+  topP?: number
+  /** Only those at least this share of the likeliest's probability; 0 (the default) keeps all. */
+  minP?: number
+  /** Above 1 tokens that were there already become less likely; 1 (the default) is off. */
+  repetitionPenalty?: number
+  /** The same seed draws the same tokens; 0 by default. */
+  seed?: number
+}
+
+export interface GeneratorLoadOptions extends LoadOptions {
+  /** The weights' SHA-256 in hexadecimal: a file with another one is refused. */
+  sha256?: string
+}
+
+export interface GenerateOptions extends Sampling {
+  signal?: AbortSignal
+  /** Tokens at most; 256 by default. */
+  maxTokens?: number
+  /** How many candidates a step lists, 1 to 64; 10 by default. */
+  candidates?: number
+  /** Sites to trace: names, or patterns with `*` (`decoder.*.self_attention.weights`). */
+  trace?: string[]
+  /** Slots of the K-V ring, a power of two: what the model sees back. */
+  ringCapacity?: number
+  /** The first so many positions never leave the ring; 0 by default. */
+  sinks?: number
+}
+
+/** The model's reading of the prompt: the first thing that `generate` yields. */
+export interface PromptStep {
+  phase: 'prompt'
+  /** What the model reads, the special tokens of a chat included. */
+  tokens: Token[]
+  /**
+   * What was traced, a chunk of positions after the other. The last token is in none of them: it
+   * is the input of the first `write` step.
+   */
+  traces: { first: number; trace: Snapshot[] }[]
+}
+
+/** A candidate, and how likely it is drawn. */
+export interface GenerateCandidate extends Candidate {
+  /** Its probability after temperature and cuts: 0 where it was cut. */
+  sampled: number
+}
+
+/** One token that the model writes. */
+export interface WriteStep {
+  phase: 'write'
+  /** Position of the token that went in, from 0 at the prompt's first. */
+  position: number
+  /** The token that went in and the one that was drawn. */
+  input: Token
+  token: Token
+  /** Of the drawn token, by the model alone. */
+  probability: number
+  logProbability: number
+  /** The likeliest, best first; the drawn token need not be among them. */
+  candidates: GenerateCandidate[]
+  /** Probability mass of all other tokens, by the model alone. */
+  rest: number
+  ring: Ring
+  /** What was written so far, without the prompt. */
+  text: string
+  /** Null while it goes on; `end` after a token that ends, `length` when a limit stopped it. */
+  finish: null | 'end' | 'length'
+  trace: Snapshot[]
+}
+
+export type GenerateStep = PromptStep | WriteStep
+
+/** What would be drawn from given logits. */
+export interface Choice {
+  token: Token
+  candidates: GenerateCandidate[]
+  rest: number
+}
