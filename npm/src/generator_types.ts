@@ -59,6 +59,11 @@ export interface GeneratorLoadOptions extends LoadOptions {
 
 export interface GenerateOptions extends Sampling {
   signal?: AbortSignal
+  /**
+   * Ids of tokens that come after the prompt as if the model had written them: it goes on from
+   * there. The page's branches begin so.
+   */
+  continuation?: number[]
   /** Tokens at most; 256 by default. */
   maxTokens?: number
   /** How many candidates a step lists, 1 to 64; 10 by default. */
