@@ -15,7 +15,7 @@ import torch
 from tokenizers import Tokenizer
 from transformers import GenerationConfig
 
-from model import build
+from train import TASKS
 
 
 def average(run, count):
@@ -33,29 +33,17 @@ def average(run, count):
 
 def write(run, folder, count):
     config = json.loads((run / "config.json").read_text())
+    task = TASKS[config["task"]]
     tokenizer = Tokenizer.from_file(str(run / "tokenizer.json"))
-    model = build(config, tokenizer.get_vocab_size())
+    model = task.build(config, tokenizer.get_vocab_size())
     model.load_state_dict(average(run, count))
-    pad = model.config.pad_token_id
-    model.generation_config = GenerationConfig(
-        max_length=256,
-        num_beams=1,
-        do_sample=False,
-        eos_token_id=0,
-        forced_eos_token_id=0,
-        pad_token_id=pad,
-        decoder_start_token_id=pad,
-        bad_words_ids=[[pad]],
-    )
+    model.generation_config = GenerationConfig(**task.generation(model.config))
     model.half().save_pretrained(folder)
     shutil.copy(run / "tokenizer.json", folder)
     # Without the last field the JavaScript library would drop spaces before punctuation.
     settings = {
         "tokenizer_class": "PreTrainedTokenizerFast",
-        "eos_token": "</s>",
-        "unk_token": "<unk>",
-        "pad_token": "<pad>",
-        "model_max_length": 512,
+        **task.SPECIAL_TOKENS,
         "clean_up_tokenization_spaces": False,
     }
     (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=2) + "\n")

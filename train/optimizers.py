@@ -8,7 +8,12 @@ def build_optimizers(model, config):
     if config["optimizer"] == "adamw":
         matrices, others = [], list(model.parameters())
     elif config["optimizer"] == "muon":
-        inside = [p for name, p in model.named_parameters() if ".layers." in name and p.dim() == 2]
+        # Marian calls its layers "layers", GPT-2 "h".
+        inside = [
+            p
+            for name, p in model.named_parameters()
+            if (".layers." in name or ".h." in name) and p.dim() == 2
+        ]
         chosen = {id(p) for p in inside}
         matrices, others = inside, [p for p in model.parameters() if id(p) not in chosen]
     else:
