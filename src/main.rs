@@ -16,15 +16,23 @@ use glassformer::text::Text;
 use glassformer::weights::Storage;
 
 const USAGE: &str = "\
-usage: glassformer translate [--plain] [--model FOLDER] [--device gpu|cpu]
+usage: glassformer translate [--plain | --ids] [--model FOLDER] [--device gpu|cpu]
                              [--storage int8|q8|q4|f16|f32] TEXT... | -
 
 Translates each TEXT, or each line of standard input for `-`, and prints a row a token:
 the step, the token, its probability, and the source token that the last decoder layer's
-cross-attention looks at most (mean of heads). --plain prints translations only.";
+cross-attention looks at most (mean of heads). --plain prints translations only, --ids their tokens' ids.";
+
+/// What is printed of a translation.
+#[derive(Clone, Copy, PartialEq)]
+enum Print {
+    Table,
+    Text,
+    Ids,
+}
 
 struct Arguments {
-    plain: bool,
+    print: Print,
     model: PathBuf,
     device: String,
     storage: Storage,
@@ -55,7 +63,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> std::result::Result<Argumen
         None => return Err("a command is missing".to_string()),
     }
     let mut arguments = Arguments {
-        plain: false,
+        print: Print::Table,
         model: PathBuf::from("models/zh-en"),
         device: "gpu".to_string(),
         storage: Storage::Int8,
@@ -64,7 +72,8 @@ fn parse(mut words: impl Iterator<Item = String>) -> std::result::Result<Argumen
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or(format!("{word} needs a value"));
         match word.as_str() {
-            "--plain" => arguments.plain = true,
+            "--plain" => arguments.print = Print::Text,
+            "--ids" => arguments.print = Print::Ids,
             "--model" => arguments.model = value()?.into(),
             "--device" => arguments.device = value()?,
             "--storage" => {
@@ -112,7 +121,7 @@ async fn translate(arguments: &Arguments) -> Result<()> {
     let translator = Rc::new(translator);
     for source in &arguments.texts {
         let blank = source.chars().all(|c| c.is_whitespace() || c.is_control());
-        if blank && arguments.plain {
+        if blank && arguments.print != Print::Table {
             // Lines of answers stay lines of questions.
             println!();
             continue;
@@ -120,17 +129,17 @@ async fn translate(arguments: &Arguments) -> Result<()> {
         if blank {
             return Err(Error::input("the text", "at least one character", "none"));
         }
-        show(&translator, &words, source, arguments.plain).await?;
+        show(&translator, &words, source, arguments.print).await?;
     }
     Ok(())
 }
 
-async fn show(translator: &Rc<Translator>, text: &Text, source: &str, plain: bool) -> Result<()> {
+async fn show(translator: &Rc<Translator>, text: &Text, source: &str, print: Print) -> Result<()> {
     let config = translator.config();
     let ids = text.encode(source, config.max_positions)?;
     let last = config.decoder.layers - 1;
     let site = format!("decoder.{last}.cross_attention.weights");
-    let trace = if plain { vec![] } else { vec![site] };
+    let trace = if print == Print::Table { vec![site] } else { vec![] };
     let options = Options { trace, ..Options::default() };
     let mut decoding = Decoding::begin(translator, std::slice::from_ref(&ids), &options).await?;
     let mut target: Vec<u32> = vec![];
@@ -150,11 +159,15 @@ async fn show(translator: &Rc<Translator>, text: &Text, source: &str, plain: boo
             target.push(row.token);
         }
     }
-    if plain {
-        println!("{}", text.decode(&target)?);
-    } else {
-        print_table(&table);
-        println!("→ {}", text.decode(&target)?);
+    match print {
+        Print::Text => println!("{}", text.decode(&target)?),
+        Print::Ids => {
+            println!("{}", target.iter().map(u32::to_string).collect::<Vec<_>>().join(" "));
+        }
+        Print::Table => {
+            print_table(&table);
+            println!("→ {}", text.decode(&target)?);
+        }
     }
     Ok(())
 }
