@@ -95,7 +95,13 @@ test('loading goes through its phases in order and counts every byte', async () 
   ]) {
     const bytes = readFileSync(join(MODEL, file)).length
     const last = progress.filter((step) => step.phase === 'download' && step.file === file).at(-1)
-    assert.deepEqual(last, { phase: 'download', file, loaded: bytes, total: bytes })
+    assert.deepEqual(last, {
+      phase: 'download',
+      file,
+      loaded: bytes,
+      total: bytes,
+      from: 'network',
+    })
   }
 })
 

@@ -1,35 +1,23 @@
-// Fetches a model's files with progress, an abort signal, and errors that name the address.
+// Fetches files: small ones whole, and large ones from any byte on, with errors that name the address.
 
 import { GlassformerError } from './errors.js'
 
 /** Called with the bytes that have come and the bytes in all, 0 when the server does not say. */
 export type OnBytes = (loaded: number, total: number) => void
 
-/** The whole body of `url`. */
-export async function download(
-  url: string,
-  signal: AbortSignal,
-  onBytes: OnBytes,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const response = await request(url, signal)
-  const total = Number(response.headers.get('content-length') ?? 0)
-  const chunks: Uint8Array<ArrayBuffer>[] = []
-  let loaded = 0
-  onBytes(0, total)
-  try {
-    for (const reader = response.body!.getReader(); ;) {
-      const { done, value } = await reader.read()
-      if (done) break
-      chunks.push(value)
-      loaded += value.length
-      // A body that was compressed on its way is longer than the length that was announced.
-      onBytes(loaded, loaded > total ? 0 : total)
-    }
-  } catch (cause) {
-    signal.throwIfAborted()
-    throw broken(url, loaded, total, cause)
-  }
-  return new Uint8Array(await new Blob(chunks).arrayBuffer())
+/** What tells one version of a file from another, as far as its server says. */
+export interface Version {
+  etag: string | null
+  modified: string | null
+  /** Bytes, 0 when unknown. */
+  total: number
+}
+
+/** A file on its way from the byte `start` on. */
+export interface Opened {
+  version: Version
+  start: number
+  body: ReadableStream<Uint8Array<ArrayBuffer>>
 }
 
 /** The body of `url` as text. */
@@ -38,29 +26,125 @@ export async function downloadText(
   signal: AbortSignal,
   onBytes: OnBytes,
 ): Promise<string> {
-  return new TextDecoder().decode(await download(url, signal, onBytes))
-}
-
-async function request(url: string, signal: AbortSignal): Promise<Response> {
-  let response: Response
+  const response = accepted(url, await request(url, { signal }))
+  const total = lengthOf(response)
+  const decoder = new TextDecoder()
+  let text = ''
+  let loaded = 0
+  onBytes(0, total)
   try {
-    response = await fetch(url, { signal })
+    for (const reader = response.body!.getReader(); ;) {
+      const { done, value } = await reader.read()
+      if (done) return text + decoder.decode()
+      text += decoder.decode(value, { stream: true })
+      loaded += value.length
+      // A body that was compressed on its way is longer than the length that was announced.
+      onBytes(loaded, loaded > total ? 0 : total)
+    }
   } catch (cause) {
     signal.throwIfAborted()
+    throw broken(url, loaded, total, cause)
+  }
+}
+
+/** The body of `url` as text, null where there is no such file. */
+export async function downloadOptional(url: string, signal: AbortSignal): Promise<string | null> {
+  const response = await request(url, { signal })
+  if (response.status === 404) return null
+  return accepted(url, response).text()
+}
+
+/** What the server says of `url` now; null when it can't be asked. */
+export async function versionNow(url: string, signal: AbortSignal): Promise<Version | null> {
+  try {
+    // A range, so that the length is the file's own and not that of a compressed body.
+    const headers = { range: 'bytes=0-' }
+    const response = await fetch(url, { method: 'HEAD', headers, signal })
+    return response.ok ? versionOf(response, lengthOf(response)) : null
+  } catch {
+    signal.throwIfAborted()
+    return null
+  }
+}
+
+/**
+ * Asks for `url` from the byte `start` on. The answer begins at 0 where the server can't do that,
+ * or has another version than `known`.
+ */
+export async function openAt(
+  url: string,
+  start: number,
+  known: Version | null,
+  signal: AbortSignal,
+): Promise<Opened> {
+  // Asked for by range even from 0: no server compresses a range, so bytes are bytes of the file.
+  const headers: Record<string, string> = { range: `bytes=${start}-` }
+  // Only for the page's own server: others would first be asked whether they allow this header.
+  const own = new URL(url).origin === globalThis.location?.origin
+  if (own && start > 0 && known?.etag?.startsWith('"')) headers['if-range'] = known.etag
+  const response = await request(url, { signal, headers })
+  if (response.status === 416 && start > 0) return openAt(url, 0, null, signal)
+  const found = begins(accepted(url, response), start)
+  const version = versionOf(response, lengthOf(response) && found + lengthOf(response))
+  if (found !== 0 && (found !== start || (known && !sameVersion(known, version)))) {
+    await response.body?.cancel()
+    return openAt(url, 0, null, signal)
+  }
+  return { version, start: found, body: response.body! }
+}
+
+/** Whether the two may be one version: neither says anything that the other contradicts. */
+export function sameVersion(a: Version, b: Version): boolean {
+  const strong = (etag: string) => etag.replace(/^W\//, '')
+  if (a.total && b.total && a.total !== b.total) return false
+  if (a.etag && b.etag) return strong(a.etag) === strong(b.etag)
+  return !a.modified || !b.modified || a.modified === b.modified
+}
+
+/** The error for a body that ended before its file did. */
+export function broken(
+  url: string,
+  loaded: number,
+  total: number,
+  cause: unknown,
+): GlassformerError {
+  const of = total > 0 ? ` of ${total}` : ''
+  const message = `The download of ${url} broke off after ${loaded}${of} bytes.`
+  return new GlassformerError('download', `${message} Load the model again.`, { cause })
+}
+
+/** The byte that a body begins with. */
+function begins(response: Response, asked: number): number {
+  if (response.status !== 206) return 0
+  // Another origin's header may be hidden: then the server is trusted to have done as asked.
+  const range = /^bytes (\d+)-/.exec(response.headers.get('content-range') ?? '')
+  return range ? Number(range[1]) : asked
+}
+
+function lengthOf(response: Response): number {
+  return Number(response.headers.get('content-length') ?? 0)
+}
+
+function versionOf({ headers }: Response, total: number): Version {
+  return { etag: headers.get('etag'), modified: headers.get('last-modified'), total }
+}
+
+async function request(url: string, options: RequestInit): Promise<Response> {
+  try {
+    return await fetch(url, options)
+  } catch (cause) {
+    options.signal?.throwIfAborted()
     const reason = 'no connection, or its server does not let this page read it (CORS)'
     const message = `${url} could not be reached: ${reason}.`
     throw new GlassformerError('download', message, { cause })
   }
+}
+
+function accepted(url: string, response: Response): Response {
   if (response.ok) return response
   const reason = response.status === 404 ? 'is not there' : 'could not be fetched'
   throw new GlassformerError(
     'download',
     `${url} ${reason} (HTTP ${response.status} ${response.statusText}).`,
   )
-}
-
-function broken(url: string, loaded: number, total: number, cause: unknown): GlassformerError {
-  const of = total > 0 ? ` of ${total}` : ''
-  const message = `The download of ${url} broke off after ${loaded}${of} bytes.`
-  return new GlassformerError('download', `${message} Load the model again.`, { cause })
 }

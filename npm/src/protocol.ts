@@ -1,6 +1,7 @@
 // Every message between the page and its worker.
 
 import type { PlainError } from './errors.js'
+import type { EngineRequest } from './loading.js'
 import type {
   Adapter,
   DecodeStep,
@@ -17,12 +18,7 @@ import type {
 /** The calls that the page may make: what goes out and what comes back. */
 export interface Calls {
   load: {
-    request: {
-      base: string
-      device: 'auto' | 'gpu' | 'cpu'
-      storage: Storage
-      wasmUrl: string | null
-    }
+    request: EngineRequest & { base: string; storage: Storage; cache: boolean }
     reply: { adapter: Adapter; model: ModelFacts; sites: string[] }
   }
   tokenize: { request: { text: string }; reply: Token[] }

@@ -1,5 +1,6 @@
 // The translator as a page uses it; the work is done in a worker.
 
+import { absolute, sourceFrom } from './address.js'
 import { Connection } from './connection.js'
 import { GlassformerError } from './errors.js'
 import type { Calls } from './protocol.js'
@@ -39,10 +40,16 @@ export class Translator {
    */
   static async load(url: string | URL, options: LoadOptions = {}): Promise<Translator> {
     options.signal?.throwIfAborted()
+    const source = sourceFrom(url)
+    if (source.kind !== 'folder') {
+      const expected = 'the address of a folder in the Hugging Face layout'
+      throw new GlassformerError('input', `${String(url)}: expected ${expected}.`)
+    }
     const request = {
-      base: absolute(url).replace(/\/?$/, '/'),
+      base: source.base,
       device: options.device ?? 'auto',
       storage: options.storage ?? 'int8',
+      cache: options.cache ?? true,
       wasmUrl: options.wasmUrl === undefined ? null : absolute(options.wasmUrl),
     }
     const connection = new Connection()
@@ -133,8 +140,4 @@ export class Translator {
       if (ahead === 1) coming = ask(count)
     }
   }
-}
-
-function absolute(url: string | URL): string {
-  return new URL(url, globalThis.document?.baseURI ?? globalThis.location?.href).href
 }

@@ -1,8 +1,9 @@
 // The worker's entry: receives calls, lets the service answer them, sends replies and errors back.
 
 import { asGlassformerError } from './errors.js'
+import type { Context } from './loading.js'
 import { buffersOf, type CallName, type Calls, type ToPage, type ToWorker } from './protocol.js'
-import { createService, type Context } from './service.js'
+import { createService } from './service.js'
 
 /** A worker's own scope has the same two methods that a page has on its `Worker`. */
 const page = globalThis as unknown as Pick<Worker, 'postMessage' | 'addEventListener'>

@@ -1,0 +1,48 @@
+// What a visitor may name as a model: an address, a place on Hugging Face, or a file of their own.
+
+import { GlassformerError } from './errors.js'
+
+/** Where a model comes from; `base` ends in a slash. */
+export type Source =
+  | { kind: 'folder'; base: string }
+  | { kind: 'file'; url: string }
+  | { kind: 'blob'; blob: Blob; name: string }
+
+const HUB = 'https://huggingface.co/'
+
+/**
+ * `hf:ORGANISATION/NAME` is a folder there, `hf:ORGANISATION/NAME/FILE` a file; a relative address
+ * starts from the page's own. What ends in `.gguf` is a file, all else a folder.
+ */
+export function sourceFrom(given: string | URL | Blob): Source {
+  if (given instanceof Blob) {
+    return { kind: 'blob', blob: given, name: given instanceof File ? given.name : 'the file' }
+  }
+  const url = onHub(String(given)) ?? absolute(given)
+  if (new URL(url).pathname.endsWith('.gguf')) return { kind: 'file', url }
+  return { kind: 'folder', base: url.replace(/\/?$/, '/') }
+}
+
+/** An address as the page means it. */
+export function absolute(url: string | URL): string {
+  try {
+    return new URL(url, globalThis.document?.baseURI ?? globalThis.location?.href).href
+  } catch (cause) {
+    const message = `${String(url)} is no address: expected one, or hf:ORGANISATION/NAME/FILE.`
+    throw new GlassformerError('input', message, { cause })
+  }
+}
+
+/** The address of what Hugging Face holds under a short name, or beside a page that shows it. */
+function onHub(given: string): string | null {
+  const short = /^hf:([^/]+\/[^/]+)\/?(.*)$/.exec(given)
+  if (short) return `${HUB}${short[1]}/resolve/main/${short[2]}`
+  if (!given.startsWith(HUB)) return null
+  // What a visitor copies is the address of a page about the model, or about the file.
+  const [organisation, name, view, ...rest] = given.slice(HUB.length).split('/')
+  if (!organisation || !name) return null
+  if (view === undefined || view === '') return `${HUB}${organisation}/${name}/resolve/main/`
+  return [HUB + organisation, name, /^(blob|tree)$/.test(view) ? 'resolve' : view, ...rest].join(
+    '/',
+  )
+}

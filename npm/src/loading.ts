@@ -1,0 +1,94 @@
+// What every load has in common: the engine, small files as text, and weights that flow by.
+
+import { downloadText } from './download.js'
+import { compileEngine, openEngine, type Engine } from './engine.js'
+import { asGlassformerError, GlassformerError } from './errors.js'
+import { ChangedError } from './stream.js'
+import type { Adapter, Progress } from './types.js'
+import { openWeights, type Wanted, type Weights } from './weights.js'
+
+/** What a call has besides its request. */
+export interface Context {
+  signal: AbortSignal
+  onProgress: (progress: Progress) => void
+}
+
+/** What every request to load says of the engine. */
+export interface EngineRequest {
+  device: 'auto' | 'gpu' | 'cpu'
+  wasmUrl: string | null
+}
+
+/** The files of a folder as text, and the compiled engine; when one fails, the others stop. */
+export async function fetchFiles<N extends string>(
+  { wasmUrl }: EngineRequest,
+  base: string,
+  names: N[],
+  { signal, onProgress }: Context,
+): Promise<Record<N, string>> {
+  const failed = new AbortController()
+  const either = AbortSignal.any([signal, failed.signal])
+  const text = async (file: N): Promise<[N, string]> => [
+    file,
+    await downloadText(base + file, either, (loaded, total) =>
+      onProgress({ phase: 'download', file, loaded, total, from: 'network' }),
+    ),
+  ]
+  try {
+    const compiled = compileEngine(
+      wasmUrl ?? new URL('./glassformer_bg.wasm', import.meta.url).href,
+    )
+    const [files] = await Promise.all([Promise.all(names.map(text)), compiled])
+    return Object.fromEntries(files) as Record<N, string>
+  } catch (error) {
+    failed.abort()
+    throw error
+  }
+}
+
+/** What `take` makes on the engine; the engine is freed when it fails. */
+export async function withEngine<T>(
+  { device }: EngineRequest,
+  take: (engine: Engine, adapter: Adapter) => Promise<T>,
+): Promise<T> {
+  const { engine, adapter } = await openEngine(device)
+  try {
+    return await take(engine, adapter)
+  } catch (error) {
+    engine.dispose()
+    throw error
+  }
+}
+
+/**
+ * What `take` makes of the weights, which are kept if it succeeds and forgotten if they are at
+ * fault. A file that becomes another on its way is taken from the beginning, once.
+ */
+export async function loadWeights<T>(
+  wanted: Wanted,
+  take: (weights: Weights) => Promise<T>,
+): Promise<T> {
+  for (let again = true; ; again = false) {
+    const weights = await openWeights(wanted)
+    try {
+      const taken = await take(weights)
+      await weights.accept()
+      return taken
+    } catch (error) {
+      const changed = error instanceof ChangedError
+      const { code } = asGlassformerError(error)
+      if (changed || code === 'weights' || code === 'config') await weights.reject()
+      else weights.leave()
+      if (changed && again) continue
+      if (changed) throw new GlassformerError('download', `${error.message} Load it again.`)
+      throw error
+    }
+  }
+}
+
+/** All bytes at once. */
+export async function collect(weights: Weights): Promise<Uint8Array<ArrayBuffer>> {
+  const chunks = []
+  for await (const chunk of weights.chunks()) chunks.push(chunk)
+  return new Uint8Array(await new Blob(chunks).arrayBuffer())
+}

@@ -1,0 +1,155 @@
+// The translator's side of the worker: one model, its tokenizer, and the decodings under way.
+
+import { Decodings } from './decodings.js'
+import type { Engine, Model, RawStep } from './engine.js'
+import { collect, fetchFiles, loadWeights, withEngine, type Context } from './loading.js'
+import { wholeNumber } from './options.js'
+import type { Calls } from './protocol.js'
+import { encodeStep, StepReader, TranslationReader } from './steps.js'
+import { sourceOf, type Source } from './text.js'
+import { Tokenizer } from './tokenizer.js'
+import type {
+  Adapter,
+  DecodeStep,
+  EncodeStep,
+  Progress,
+  Token,
+  TranslateOptions,
+  Translation,
+} from './types.js'
+
+const CANDIDATES = 10
+const LARGEST_BATCH = 16
+/** Steps a call in a batch: few while the short sentences end, then many, since calls cost. */
+const STEPS_AT_FIRST = 8
+const STEPS_AT_MOST = 32
+
+const FILES = ['config.json', 'generation_config.json', 'tokenizer.json'] as const
+const WEIGHTS = 'model.safetensors'
+
+export class TranslationService {
+  readonly #decodings = new Decodings<RawStep, DecodeStep>()
+
+  private constructor(
+    readonly engine: Engine,
+    readonly adapter: Adapter,
+    readonly model: Model,
+    readonly tokenizer: Tokenizer,
+  ) {}
+
+  static async load(
+    request: Calls['load']['request'],
+    context: Context,
+  ): Promise<TranslationService> {
+    const { base, cache } = request
+    const files = await fetchFiles(request, base, [...FILES], context)
+    const tokenizer = new Tokenizer(files['tokenizer.json'])
+    const wanted = { ...context, source: base + WEIGHTS, name: WEIGHTS, sha256: null, cache }
+    const onPart = (phase: Progress['phase'], loaded: number, total: number) =>
+      context.onProgress({ phase, file: '', loaded, total })
+    return withEngine(request, async (engine, adapter) => {
+      const model = await loadWeights(wanted, async (weights) => {
+        const bytes = await collect(weights)
+        context.onProgress({ phase: 'verify', file: WEIGHTS, loaded: 0, total: 1 })
+        const { 'config.json': config, 'generation_config.json': generation } = files
+        return engine.load(config, generation, bytes, request.storage, onPart)
+      })
+      tokenizer.checkAgainst(model.facts.vocabulary, model.eosTokenId)
+      onPart('ready', 1, 1)
+      return new TranslationService(engine, adapter, model, tokenizer)
+    })
+  }
+
+  tokenize(text: string): Token[] {
+    return this.tokenizer.tokens(this.#sourceOf(text, 'text').ids)
+  }
+
+  async begin(
+    number: number,
+    text: string,
+    options: TranslateOptions,
+    signal: AbortSignal,
+  ): Promise<EncodeStep> {
+    const source = this.#sourceOf(text, 'text')
+    const decoding = await this.model.begin([Uint32Array.from(source.ids)], beginOptions(options))
+    if (signal.aborted) {
+      decoding.dispose()
+      signal.throwIfAborted()
+    }
+    const reader = new StepReader(this.tokenizer, decoding.ringCapacity)
+    this.#decodings.add(number, decoding, (raw) => reader.read(raw))
+    return encodeStep(source, decoding, this.tokenizer)
+  }
+
+  next(number: number, count: number): Promise<DecodeStep[]> {
+    return this.#decodings.next(number, count)
+  }
+
+  end(number: number): Promise<void> {
+    return this.#decodings.end(number)
+  }
+
+  /** All translations in the order of the texts; those of a length share a batch. */
+  async translateAll(
+    texts: string[],
+    maxTokens: number | undefined,
+    signal: AbortSignal,
+  ): Promise<Translation[]> {
+    const sources = texts.map((text, index) => this.#sourceOf(text, `texts[${index}]`))
+    const byLength = sources
+      .map((_, index) => index)
+      .sort((a, b) => sources[a]!.ids.length - sources[b]!.ids.length)
+    const translations: Translation[] = []
+    for (let start = 0; start < byLength.length; start += LARGEST_BATCH) {
+      const batch = byLength.slice(start, start + LARGEST_BATCH)
+      const inBatch = batch.map((index) => sources[index]!)
+      const done = await this.#translateBatch(inBatch, maxTokens, signal)
+      batch.forEach((index, row) => (translations[index] = done[row]!))
+    }
+    return translations
+  }
+
+  /** Frees everything; says how many bytes the engine holds then. */
+  async dispose(): Promise<number> {
+    await this.#decodings.endAll()
+    this.model.dispose()
+    const held = this.engine.allocatedBytes()
+    this.engine.dispose()
+    return held
+  }
+
+  #sourceOf(text: string, name: string): Source {
+    return sourceOf(text, name, this.tokenizer, this.model.facts.maxPositions)
+  }
+
+  async #translateBatch(
+    sources: Source[],
+    maxTokens: number | undefined,
+    signal: AbortSignal,
+  ): Promise<Translation[]> {
+    signal.throwIfAborted()
+    const readers = sources.map((source) => new TranslationReader(source, this.tokenizer))
+    const ids = sources.map((source) => Uint32Array.from(source.ids))
+    const decoding = await this.model.begin(ids, beginOptions({ candidates: 1, maxTokens }))
+    try {
+      for (let count = STEPS_AT_FIRST; ; count = Math.min(count * 2, STEPS_AT_MOST)) {
+        signal.throwIfAborted()
+        const steps = await decoding.next(count)
+        if (steps.length === 0) return readers.map((reader) => reader.translation)
+        for (const step of steps) step.rows.forEach((row, index) => readers[index]!.read(row))
+      }
+    } finally {
+      decoding.dispose()
+    }
+  }
+}
+
+/** The options as the engine wants them: all there; what they mean, the engine checks. */
+function beginOptions({ candidates, trace = [], maxTokens, ringCapacity }: TranslateOptions) {
+  return {
+    candidates: wholeNumber('candidates', candidates, CANDIDATES),
+    trace,
+    maxTokens: wholeNumber('maxTokens', maxTokens, 0),
+    ringCapacity: wholeNumber('ringCapacity', ringCapacity, 0),
+  }
+}
