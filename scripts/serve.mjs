@@ -6,18 +6,21 @@ import sirv from 'sirv'
 
 /**
  * Serves each folder of `mounts` under its path, e.g. `{ '/models/': 'models' }`; a page's text may
- * stand in for a folder: `{ '/': { html: '<!doctype html>…' } }`. Port 0 takes a free one.
+ * stand in for a folder, `{ '/': { html: '<!doctype html>…' } }`, or a function that answers
+ * requests. Port 0 takes a free one. `headers`
+ * go with every answer.
  */
-export async function serve(mounts, port = 0) {
+export async function serve(mounts, port = 0, headers = {}) {
   const handlers = Object.entries(mounts)
     .sort(([a], [b]) => b.length - a.length)
     .map(([path, what]) => ({
       path,
-      handle: what.html === undefined ? sirv(what, { dev: true, etag: true }) : page(what.html),
+      handle: handlerOf(what),
     }))
   const server = createServer((request, response) => {
     const missing = () => response.writeHead(404, { 'content-type': 'text/plain' }).end('Not found')
     const mount = handlers.find(({ path }) => request.url.startsWith(path))
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
     if (!mount) return missing()
     request.url = request.url.slice(mount.path.length - 1)
     mount.handle(request, response, missing)
@@ -27,6 +30,11 @@ export async function serve(mounts, port = 0) {
     url: `http://localhost:${server.address().port}/`,
     close: () => new Promise((resolve) => (server.close(resolve), server.closeAllConnections())),
   }
+}
+
+function handlerOf(what) {
+  if (typeof what === 'function') return what
+  return what.html === undefined ? sirv(what, { dev: true, etag: true }) : page(what.html)
 }
 
 function page(html) {
