@@ -51,9 +51,9 @@ impl Cpu {
         self.buffers.borrow().iter().flatten().map(|words| 4 * words.len() as u64).sum()
     }
 
-    /// Writes words to the start of a buffer.
-    pub fn upload(&self, buffer: Buffer, words: &[u32]) {
-        self.with(buffer, |target| target[..words.len()].copy_from_slice(words));
+    /// Writes words to a buffer, from word `first` on.
+    pub fn upload_at(&self, buffer: Buffer, first: u32, words: &[u32]) {
+        self.with(buffer, |held| held[first as usize..][..words.len()].copy_from_slice(words));
     }
 
     /// Words of a buffer.

@@ -89,9 +89,14 @@ impl Device {
 
     /// Writes words to the start of a buffer.
     pub fn upload(&self, buffer: Buffer, words: &[u32]) {
+        self.upload_at(buffer, 0, words);
+    }
+
+    /// Writes words to a buffer, from word `first` on.
+    pub fn upload_at(&self, buffer: Buffer, first: u32, words: &[u32]) {
         match self {
-            Device::Cpu(cpu) => cpu.upload(buffer, words),
-            Device::Gpu(gpu) => gpu.upload(buffer, words),
+            Device::Cpu(cpu) => cpu.upload_at(buffer, first, words),
+            Device::Gpu(gpu) => gpu.upload_at(buffer, first, words),
         }
     }
 

@@ -134,7 +134,7 @@ impl Error {
                 "Take a smaller model, smaller storage (int8) or fewer sentences."
             }
             Error::Weights { .. } => {
-                "Fetch model.safetensors again, and make sure that it belongs to this config.json."
+                "Fetch the weight file again, and make sure that it belongs to this model."
             }
             Error::Config { .. } => "Take another checkpoint, or convert this one.",
             Error::Tokenizer { .. } => "Fetch tokenizer.json again.",
@@ -190,7 +190,7 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "Weights, model.shared.weight: expected shape [8, 4], found shape [4, 8]. Fetch \
-             model.safetensors again, and make sure that it belongs to this config.json."
+             the weight file again, and make sure that it belongs to this model."
         );
     }
 }

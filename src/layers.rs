@@ -1,79 +1,27 @@
 //! Layers of Transformers: their weights, and a forward pass of a few lines each.
 
-use std::cell::RefCell;
-
-use crate::device::Device;
 use crate::error::Result;
+use crate::loading::{Layout, Loader, Part as Rows};
 use crate::ops::activation::Activation;
 use crate::ops::attention::{Attention, Keys};
 use crate::ops::linear::Epilogue;
 use crate::ops::weight::Weight;
 use crate::site::{Block, Part, Site, Stack};
-use crate::tape::{Buffer, Tape, Tensor};
-use crate::weights::{Matrix, Storage, Weights};
-
-/// Brings weights to the device, packed.
-pub struct Loader<'a> {
-    /// Where to.
-    pub device: &'a Device,
-    /// How matrices are stored.
-    pub storage: Storage,
-    /// Told after every piece.
-    pub loaded: &'a dyn Fn(),
-    /// All buffers made so far: the model's, to be given back with it.
-    pub buffers: RefCell<Vec<Buffer>>,
-}
+use crate::tape::{Tape, Tensor};
+use crate::weights::Weights;
 
 impl Loader<'_> {
-    fn keep(&self, what: &str, words: &[u32], shape: &[u32]) -> Result<Tensor> {
-        let buffer = self.device.keep(what, words)?;
-        self.buffers.borrow_mut().push(buffer);
-        Ok(Tensor::resident(buffer, shape))
-    }
-
-    /// A matrix with a bias for each of its rows.
-    pub fn weight(&self, what: &str, matrix: &Matrix, bias: &[f32]) -> Result<Weight> {
-        let packed = matrix.pack(self.storage);
-        let rows = packed.row_words(bias);
-        let outputs = packed.rows as u32;
-        let per_row = (rows.len() / packed.rows) as u32;
-        let weight = Weight {
-            storage: self.storage,
-            words: self.keep(what, &packed.words, &[outputs, packed.words_per_row() as u32])?,
-            rows: self.keep(what, &rows, &[outputs, per_row])?,
-            outputs,
-            inputs: packed.columns as u32,
-        };
-        (self.loaded)();
-        Ok(weight)
-    }
-
     /// The products of several `[N, K]` matrices as one, one after the other.
     pub fn linear(&self, weights: &Weights, names: &[&str], shape: [usize; 2]) -> Result<Weight> {
-        let mut matrices = vec![];
-        let mut bias = vec![];
-        for name in names {
-            let part = weights.pp(name);
-            matrices.push(part.matrix("weight", shape)?);
-            bias.extend(part.vector("bias", shape[0])?);
-        }
-        let stacked = Matrix::stack(&matrices.iter().collect::<Vec<_>>());
-        self.weight(&weights.path(&names.join("+")), &stacked, &bias)
+        let [outputs, inputs] = shape;
+        let part = |name| Rows::new(&weights.pp(name), outputs, true, Layout::Rows);
+        self.matrix(inputs, &names.iter().map(part).collect::<Vec<_>>())
     }
 
     /// Gain and bias of a norm, `[2, K]`.
     pub fn norm(&self, weights: &Weights, name: &str, width: usize) -> Result<Norm> {
-        let part = weights.pp(name);
-        let mut values = part.vector("weight", width)?;
-        values.extend(part.vector("bias", width)?);
-        Ok(Norm { gain_bias: self.values(&weights.path(name), &values, &[2, width as u32])? })
-    }
-
-    /// Values as they are.
-    pub fn values(&self, what: &str, values: &[f32], shape: &[u32]) -> Result<Tensor> {
-        let tensor = self.keep(what, bytemuck::cast_slice(values), shape)?;
-        (self.loaded)();
-        Ok(tensor)
+        let gain_bias = self.vectors(&weights.pp(name), &["weight", "bias"], width)?;
+        Ok(Norm { gain_bias })
     }
 }
 

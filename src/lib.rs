@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! error <- site <- kernel, tuning <- tape, recording <- weights <- ops <- cpu, gpu <- device
-//!   <- layers <- models <- decode <- main (native), web (JavaScript)
+//!   <- loading <- layers <- models <- decode <- main (native), web (JavaScript)
 //! ```
 //!
 //! Axis letters, in shapes as `[B, T, D]`: B batch, S source positions, T target positions, C slots
@@ -20,6 +20,7 @@ pub mod error;
 pub mod gpu;
 pub mod kernel;
 pub mod layers;
+pub mod loading;
 pub mod models;
 pub mod ops;
 pub mod recording;

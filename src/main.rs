@@ -3,6 +3,7 @@
 #![cfg_attr(target_arch = "wasm32", no_main)]
 #![cfg(not(target_arch = "wasm32"))]
 
+use std::fs;
 use std::io::{self, BufRead};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -101,21 +102,21 @@ async fn translate(arguments: &Arguments) -> Result<()> {
         _ => Device::Gpu(Box::new(Gpu::open(Platform::native()).await?)),
     };
     let device = Rc::new(device);
-    let file = |name: &str| {
-        let path = arguments.model.join(name);
-        std::fs::read(&path).map_err(|error| {
-            Error::input(path.display().to_string(), "a readable file", error.to_string())
-        })
+    let unreadable = |name: &str, error: io::Error| {
+        let path = arguments.model.join(name).display().to_string();
+        Error::input(path, "a readable file", error.to_string())
     };
     let text = |name: &str| {
-        String::from_utf8(file(name)?)
-            .map_err(|error| Error::config(name, "text in UTF-8", error.to_string()))
+        fs::read_to_string(arguments.model.join(name)).map_err(|error| unreadable(name, error))
     };
     let [config, generation] = [text("config.json")?, text("generation_config.json")?];
-    let weights = file("model.safetensors")?;
+    let name = "model.safetensors";
+    let file = fs::File::open(arguments.model.join(name));
+    let file = file.map_err(|error| unreadable(name, error))?;
+    let length = file.metadata().map_err(|error| unreadable(name, error))?.len();
+    let storage = arguments.storage;
     let translator =
-        Translator::load(device, &config, &generation, &weights, arguments.storage, &|_, _| {})?;
-    drop(weights);
+        Translator::load(device, &config, &generation, file, length, storage, &|_, _| {})?;
     let end = translator.config().generation.end_token;
     let words = Text::open(&arguments.model.join("tokenizer.json"), end)?;
     let translator = Rc::new(translator);

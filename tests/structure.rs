@@ -17,6 +17,7 @@ const ROWS: &[&[&str]] = &[
     &["cpu"],
     &["gpu"],
     &["device"],
+    &["loading"],
     &["layers"],
     &["models"],
     &["text", "decode"],

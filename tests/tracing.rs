@@ -8,14 +8,15 @@ use std::rc::Rc;
 
 use common::{golden, laws_decoding, native};
 use glassformer::device::Device;
-use glassformer::layers::{Loader, Memory};
+use glassformer::layers::Memory;
+use glassformer::loading::Loader;
 use glassformer::models::marian::{Cache, Marian};
 use glassformer::models::marian_config::Config;
 use glassformer::ops::choose::{Choice, result_words};
 use glassformer::recording::Recording;
 use glassformer::site::Filter;
 use glassformer::tape::{Command, Dispatch, Place, Tape, Tensor};
-use glassformer::weights::{Storage, Weights};
+use glassformer::weights::{Header, Storage, Weights};
 
 #[test]
 fn decoding_obeys_its_laws_on_the_gpu() {
@@ -33,9 +34,8 @@ fn record(batch: u32, patterns: &[&str]) -> [Recording; 2] {
     let device = Device::cpu();
     let config = Config::parse(golden.config, golden.generation).expect("a config");
     let filter = Filter::new(patterns, &config.sites()).expect("patterns of sites");
-    let weights = Weights::open(golden.weights).expect("weights");
-    let buffers = Default::default();
-    let loader = Loader { device: &device, storage: Storage::Int8, loaded: &|| (), buffers };
+    let weights = Weights::new(Header::of(golden.weights).expect("weights"));
+    let loader = Loader::new(&device, Some(Storage::Int8));
     let model = Marian::load(config, &weights, &loader).expect("a model");
     let tensor = |shape: &[u32]| {
         Tensor::resident(device.allocate("", shape.iter().product()).expect("room"), shape)

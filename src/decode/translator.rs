@@ -1,16 +1,16 @@
 //! A loaded translator: the model on its device, ready to decode.
 
-use std::cell::{Cell, RefCell};
+use std::io::Read;
 use std::rc::Rc;
 
 use crate::decode::{Decoding, Options};
 use crate::device::Device;
 use crate::error::Result;
-use crate::layers::Loader;
+use crate::loading::{Loader, Loading};
 use crate::models::marian::Marian;
 use crate::models::marian_config::Config;
 use crate::tape::Buffer;
-use crate::weights::{Storage, Weights};
+use crate::weights::{Header, Opening, Storage, Weights};
 
 /// A MarianMT model on a device.
 pub struct Translator {
@@ -26,43 +26,54 @@ pub struct Translator {
 }
 
 impl Translator {
-    /// Reads config.json, generation_config.json and model.safetensors; brings the weights to the
-    /// device. `progress` is told pieces done and pieces in all.
+    /// Reads config.json and generation_config.json, and makes room for the weights of the file with
+    /// this head, which are still to come.
+    pub fn begin(
+        device: Rc<Device>,
+        config: &str,
+        generation: &str,
+        header: Header,
+        storage: Option<Storage>,
+    ) -> Result<Loading<Translator>> {
+        let config = Config::parse(config, generation)?;
+        let weights = Weights::new(header);
+        let before = device.allocated_bytes();
+        let loader = Loader::new(&device, storage);
+        let model = match Marian::load(config, &weights, &loader) {
+            Ok(model) => model,
+            Err(error) => {
+                loader.release();
+                return Err(error);
+            }
+        };
+        let mut room = loader.finish();
+        let translator = Translator {
+            storage: room.storage,
+            weight_bytes: device.allocated_bytes() - before,
+            parameters: weights.values_read(),
+            device: Rc::clone(&device),
+            model,
+            buffers: std::mem::take(&mut room.buffers),
+        };
+        Ok(Loading::new(translator, device, room, weights.header()))
+    }
+
+    /// The same, and reads the file of `length` bytes, a piece at a time. `progress` is told bytes
+    /// done and bytes in all.
     pub fn load(
         device: Rc<Device>,
         config: &str,
         generation: &str,
-        weights: &[u8],
+        mut file: impl Read,
+        length: u64,
         storage: Storage,
-        progress: &dyn Fn(usize, usize),
+        progress: &dyn Fn(u64, u64),
     ) -> Result<Translator> {
-        let config = Config::parse(config, generation)?;
-        let weights = Weights::open(weights)?;
-        let before = device.allocated_bytes();
-        let (done, all) = (Cell::new(0), Marian::pieces(&config));
-        let loaded = || {
-            done.set(done.get() + 1);
-            progress(done.get(), all);
-        };
-        let buffers = RefCell::default();
-        let loader = Loader { device: &device, storage, loaded: &loaded, buffers };
-        let model = Marian::load(config, &weights, &loader);
-        let buffers = loader.buffers.take();
-        let model = match model {
-            Ok(model) => model,
-            Err(error) => {
-                buffers.into_iter().for_each(|buffer| device.release(buffer));
-                return Err(error);
-            }
-        };
-        Ok(Translator {
-            weight_bytes: device.allocated_bytes() - before,
-            parameters: weights.values_read(),
-            device,
-            model,
-            storage,
-            buffers,
-        })
+        let mut opening = Opening::new(Some(length));
+        let header = opening.read(&mut file)?;
+        let mut loading = Translator::begin(device, config, generation, header, Some(storage))?;
+        loading.feed(opening.bytes());
+        loading.read(&mut file, progress)
     }
 
     /// Its sizes and habits.

@@ -44,6 +44,9 @@ pub struct Ahead {
     pub finish: fn() -> Pin<Box<dyn Future<Output = ()>>>,
 }
 
+/// Bytes that wait for a submission at most.
+const MOST_UNSUBMITTED: usize = 1 << 23;
+
 /// A device with its buffers and pipelines.
 pub struct Gpu {
     device: wgpu::Device,
@@ -53,6 +56,7 @@ pub struct Gpu {
     limits: wgpu::Limits,
     buffers: RefCell<Vec<Option<wgpu::Buffer>>>,
     allocated: Cell<u64>,
+    unsubmitted: Cell<usize>,
     pipelines: pipelines::Pipelines,
     ahead: Option<Ahead>,
     staging: readback::Staging,
@@ -77,6 +81,7 @@ impl Gpu {
             names,
             buffers: RefCell::default(),
             allocated: Cell::new(0),
+            unsubmitted: Cell::new(0),
             failure,
         })
     }
@@ -116,9 +121,17 @@ impl Gpu {
         self.allocated.get()
     }
 
-    /// Writes words to the start of a buffer.
-    pub fn upload(&self, buffer: Buffer, words: &[u32]) {
-        self.queue.write_buffer(&self.buffer(buffer), 0, bytemuck::cast_slice(words));
+    /// Writes words to a buffer, from word `first` on.
+    pub fn upload_at(&self, buffer: Buffer, first: u32, words: &[u32]) {
+        let bytes: &[u8] = bytemuck::cast_slice(words);
+        self.queue.write_buffer(&self.buffer(buffer), 4 * u64::from(first), bytes);
+        // wgpu keeps a copy of what is written until the next submission.
+        let unsubmitted = self.unsubmitted.get() + bytes.len();
+        self.unsubmitted.set(unsubmitted);
+        if unsubmitted > MOST_UNSUBMITTED {
+            self.queue.submit([]);
+            self.unsubmitted.set(0);
+        }
     }
 
     /// Frees everything; the device can't be used any more.

@@ -1,7 +1,8 @@
 //! MarianMT, the encoder-decoder of Helsinki-NLP/opus-mt: `model_type` "marian" of transformers.
 
 use crate::error::{Error, Result};
-use crate::layers::{At, CrossAttention, FeedForward, Loader, Memory, Output, SelfAttention};
+use crate::layers::{At, CrossAttention, FeedForward, Memory, Output, SelfAttention};
+use crate::loading::{Layout, Loader, Part};
 use crate::models::marian_config::{Config, Stack as Sizes};
 use crate::ops::attention::Keys;
 use crate::ops::embed::{Embedding, Tokens};
@@ -117,13 +118,6 @@ impl Marian {
             config,
         })
     }
-
-    /// Pieces that loading reports one by one; a head or table of its own is one more.
-    pub fn pieces(config: &Config) -> usize {
-        let tables = if config.share_embeddings && config.tie_head { 1 } else { 2 };
-        let head = usize::from(!config.tie_head);
-        1 + tables + head + config.encoder.layers * 6 + config.decoder.layers * 10
-    }
 }
 
 struct Embeddings {
@@ -136,41 +130,45 @@ impl Embeddings {
     /// One matrix may serve as all three, unless the head has biases, `final_logits_bias`.
     fn load(config: &Config, weights: &Weights, loader: &Loader) -> Result<Embeddings> {
         let width = config.model_width;
-        let table = |names: &[&str], vocabulary: usize| {
-            let matrix = weights.matrix_of(names, [vocabulary, width])?;
-            loader.weight(names[0], &matrix, &vec![0.0; vocabulary])
+        let table = |names: &[&str], vocabulary: usize, has_bias: bool| {
+            let part = Part {
+                weights: weights.clone(),
+                name: weights.first_held(names).to_string(),
+                bias: has_bias.then(|| "final_logits_bias".to_string()),
+                outputs: vocabulary,
+                layout: Layout::Rows,
+            };
+            loader.matrix(width, &[part])
         };
+        // A table that is the head, too, has its biases: an embedding takes no notice of them.
+        let has_bias = weights.contains("final_logits_bias");
         let [from, to] = [config.source_vocabulary, config.target_vocabulary];
-        let source = table(config.encoder_embedding_names(), from)?;
-        let target = match config.share_embeddings && config.tie_head {
+        let is_one = config.share_embeddings && config.tie_head;
+        let source = table(config.encoder_embedding_names(), from, is_one && has_bias)?;
+        let target = match is_one {
             true => source,
-            false => table(config.decoder_embedding_names(), to)?,
+            false => table(config.decoder_embedding_names(), to, config.tie_head && has_bias)?,
         };
-        let bias = match weights.contains("final_logits_bias") {
-            true => weights.matrix("final_logits_bias", [1, to])?.data,
-            false => vec![0.0; to],
-        };
-        let unbiased = bias.iter().all(|bias| *bias == 0.0);
-        let head = match config.tie_head && unbiased {
+        let head = match config.tie_head {
             true => target,
-            false => {
-                let matrix = weights.matrix_of(config.head_names(), [to, width])?;
-                loader.weight("lm_head.weight", &matrix, &bias)?
-            }
+            false => table(config.head_names(), to, has_bias)?,
         };
         // Files from before positions were left out hold them, rounded as the file rounds: so be it.
-        let rows = |stack: &str| match format!("model.{stack}.embed_positions.weight") {
-            name if weights.contains(&name) => {
-                Ok(weights.matrix(&name, [config.max_positions, width])?.data)
-            }
-            _ => Ok(sinusoids(config.max_positions, width)),
+        let shape = [config.max_positions, width];
+        let name = |stack| format!("model.{stack}.embed_positions.weight");
+        let held = [name("encoder"), name("decoder")].map(|name| weights.contains(&name));
+        let computed = || {
+            let shape = shape.map(|size| size as u32);
+            loader.values("positions", &sinusoids(config.max_positions, width), &shape)
         };
-        let [from, to] = [rows("encoder")?, rows("decoder")?];
-        let shape = [config.max_positions as u32, width as u32];
-        let source_positions = loader.values("positions", &from, &shape)?;
-        let target_positions = match from == to {
-            true => source_positions,
-            false => loader.values("positions", &to, &shape)?,
+        let source_positions = match held[0] {
+            true => loader.table(weights, &name("encoder"), shape)?,
+            false => computed()?,
+        };
+        let target_positions = match held {
+            [_, true] => loader.table(weights, &name("decoder"), shape)?,
+            [false, false] => source_positions,
+            [true, false] => computed()?,
         };
         let scale = config.embedding_scale();
         let sites = |stack| [Site::Embedding(stack), Site::Position(stack)];

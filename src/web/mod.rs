@@ -65,9 +65,10 @@ impl Engine {
         let Some(kind) = Storage::parse(&storage) else {
             return Err(Error::input("storage", "int8, q8, q4, f16 or f32", storage));
         };
-        let tell = |phase: &str, done: usize, all: usize| {
+        let tell = |phase: &str, done: u64, all: u64| {
+            let [done, all] = [done, all].map(|count| JsValue::from(count as f64));
             // What the page does with it is the page's business.
-            let _ = on_progress.call3(&JsValue::NULL, &phase.into(), &done.into(), &all.into());
+            let _ = on_progress.call3(&JsValue::NULL, &phase.into(), &done, &all);
         };
         let upload = |done, all| tell("upload", done, all);
         let bytes = weights.to_vec();
@@ -76,7 +77,8 @@ impl Engine {
             device,
             &config,
             &generation_config,
-            &bytes,
+            &bytes[..],
+            bytes.len() as u64,
             kind,
             &upload,
         )?);

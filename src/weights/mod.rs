@@ -1,6 +1,12 @@
-//! Weights: a file of named tensors, read by paths that spell the model, and packed for the kernels.
+//! Weights: the head of a file of named tensors, seen by paths that spell the model, and their packing.
 
 mod blocks;
+mod encoding;
+mod gguf;
+mod gguf_names;
+mod header;
+mod quantised;
+mod reader;
 mod safetensors;
 mod storage;
 
@@ -9,64 +15,49 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::rc::Rc;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 pub use blocks::BLOCK;
+pub use encoding::Encoding;
+pub use gguf::{Metadata, Value};
+pub use header::{CHUNK, Entry, Header, Opened, Opening, read_some};
 pub use storage::{Packed, Storage};
 
-/// A row-major matrix `[N, K]`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Matrix {
-    /// N.
-    pub rows: usize,
-    /// K.
-    pub columns: usize,
-    /// `[N, K]`
-    pub data: Vec<f32>,
-}
-
-impl Matrix {
-    /// A matrix of the given values.
-    pub fn new(rows: usize, columns: usize, data: Vec<f32>) -> Matrix {
-        assert_eq!(data.len(), rows * columns, "Matrix::new: [{rows}, {columns}]");
-        Matrix { rows, columns, data }
-    }
-
-    /// The rows of all matrices, one after the other: one product then does the work of several.
-    pub fn stack(matrices: &[&Matrix]) -> Matrix {
-        let columns = matrices.first().map_or(0, |matrix| matrix.columns);
-        for matrix in matrices {
-            assert_eq!(matrix.columns, columns, "Matrix::stack: equal columns");
-        }
-        let data: Vec<f32> = matrices.iter().flat_map(|matrix| &matrix.data).copied().collect();
-        Matrix { rows: matrices.iter().map(|matrix| matrix.rows).sum(), columns, data }
-    }
-
-    /// Packs it for the kernels.
-    pub fn pack(&self, storage: Storage) -> Packed {
-        Packed::new(self, storage)
-    }
-}
-
-/// An open weight file, seen from a place in the model: `weights.pp("model").pp("encoder")`.
+/// The head of a weight file, seen from a place in the model: `weights.pp("model").pp("encoder")`.
+/// The values come later, when the file flows by: see `crate::loading`.
 #[derive(Debug, Clone)]
-pub struct Weights<'a> {
-    file: Rc<safetensors::File<'a>>,
+pub struct Weights {
+    header: Rc<Header>,
     read: Rc<RefCell<BTreeSet<String>>>,
     prefix: String,
 }
 
-impl<'a> Weights<'a> {
-    /// Opens a `model.safetensors`; checks its header, reads no tensor yet.
-    pub fn open(bytes: &'a [u8]) -> Result<Weights<'a>> {
-        let file = Rc::new(safetensors::File::open(bytes)?);
-        Ok(Weights { file, read: Rc::default(), prefix: String::new() })
+/// A tensor that a model asked for, under its full name.
+#[derive(Debug, Clone)]
+pub struct Held {
+    /// The full name.
+    pub name: String,
+    /// What its values are encoded as.
+    pub encoding: Encoding,
+    /// Its first byte in the file, and the byte after its last.
+    pub bytes: (u64, u64),
+}
+
+impl Weights {
+    /// All tensors of a file.
+    pub fn new(header: Header) -> Weights {
+        Weights { header: Rc::new(header), read: Rc::default(), prefix: String::new() }
+    }
+
+    /// The head itself.
+    pub fn header(&self) -> &Header {
+        &self.header
     }
 
     /// The same file, one component further down the path.
-    pub fn pp(&self, component: impl Display) -> Weights<'a> {
+    pub fn pp(&self, component: impl Display) -> Weights {
         Weights {
-            file: Rc::clone(&self.file),
+            header: Rc::clone(&self.header),
             read: Rc::clone(&self.read),
             prefix: format!("{}.", self.path(&component.to_string())),
         }
@@ -79,49 +70,58 @@ impl<'a> Weights<'a> {
 
     /// Whether the file holds a tensor of that name here.
     pub fn contains(&self, name: &str) -> bool {
-        self.file.contains(&self.path(name))
+        self.header.tensors.contains_key(&self.path(name))
     }
 
     /// The shape of the tensor of that name here, if there is one.
-    pub fn shape(&self, name: &str) -> Option<Vec<usize>> {
-        self.file.shape(&self.path(name))
+    pub fn shape(&self, name: &str) -> Option<&[usize]> {
+        self.header.tensors.get(&self.path(name)).map(|entry| entry.shape.as_slice())
     }
 
-    /// A matrix `[rows, columns]`.
-    pub fn matrix(&self, name: &str, [rows, columns]: [usize; 2]) -> Result<Matrix> {
-        Ok(Matrix { rows, columns, data: self.tensor(name, &[rows, columns])? })
+    /// The first of several names that the file holds here, or else the first.
+    pub fn first_held<'n>(&self, names: &[&'n str]) -> &'n str {
+        names.iter().find(|name| self.contains(name)).unwrap_or(&names[0])
     }
 
-    /// A matrix `[rows, columns]` that files hold under one of several names: the first there is.
-    pub fn matrix_of(&self, names: &[&str], shape: [usize; 2]) -> Result<Matrix> {
-        let held = names.iter().find(|name| self.contains(name));
-        self.matrix(held.unwrap_or(&names[0]), shape)
+    /// Asks for a tensor of the given shape.
+    pub fn ask(&self, name: &str, shape: &[usize]) -> Result<Held> {
+        let name = self.path(name);
+        let Some(entry) = self.header.tensors.get(&name) else {
+            let expected = format!("a tensor of shape {shape:?}");
+            return Err(Error::weights(name, expected, "no tensor of that name"));
+        };
+        if entry.shape != shape {
+            let found = format!("shape {:?}", entry.shape);
+            return Err(Error::weights(name, format!("shape {shape:?}"), found));
+        }
+        let encoding = match &entry.encoding {
+            Ok(encoding) => *encoding,
+            Err(found) => {
+                let known = "type F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K or Q6_K";
+                return Err(Error::config(name, known, found));
+            }
+        };
+        self.read.borrow_mut().insert(name.clone());
+        Ok(Held { name, encoding, bytes: (entry.begin, entry.end) })
     }
 
-    /// A vector `[length]`.
-    pub fn vector(&self, name: &str, length: usize) -> Result<Vec<f32>> {
-        self.tensor(name, &[length])
+    /// Asks for a tensor of so many values, whatever its axes.
+    pub fn ask_flat(&self, name: &str, count: usize) -> Result<Held> {
+        let flat = self.shape(name).filter(|shape| shape.iter().product::<usize>() == count);
+        let shape = flat.map_or(vec![count], <[usize]>::to_vec);
+        self.ask(name, &shape)
     }
 
-    /// The values of a tensor of any shape, in row-major order.
-    pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
-        let path = self.path(name);
-        let values = self.file.values(&path, shape)?;
-        self.read.borrow_mut().insert(path);
-        Ok(values)
-    }
-
-    /// Names of tensors in the file that nobody has read, sorted.
+    /// Names of tensors in the file that nobody has asked for, sorted.
     pub fn unread(&self) -> Vec<String> {
         let read = self.read.borrow();
-        let names = self.file.names().into_iter().filter(|name| !read.contains(*name));
-        names.map(str::to_string).collect()
+        self.header.tensors.keys().filter(|name| !read.contains(*name)).cloned().collect()
     }
 
-    /// Values in all tensors that have been read, each counted once.
+    /// Values in all tensors that have been asked for, each counted once.
     pub fn values_read(&self) -> u64 {
         let read = self.read.borrow();
-        let shapes = read.iter().filter_map(|name| self.file.shape(name));
-        shapes.map(|shape| shape.iter().product::<usize>() as u64).sum()
+        let shapes = read.iter().filter_map(|name| self.header.tensors.get(name));
+        shapes.map(|entry| entry.shape.iter().product::<usize>() as u64).sum()
     }
 }

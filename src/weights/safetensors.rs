@@ -1,145 +1,114 @@
-//! Reads `model.safetensors` from memory; every lie in it is an error that names the tensor.
+//! Reads the head of `model.safetensors`; every lie in it is an error that names the tensor.
 
-use half::{bf16, f16};
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use safetensors::tensor::Dtype;
 use serde_json::{Map, Value};
 
+use super::encoding::Encoding;
+use super::header::{Entry, Header, Opened};
 use crate::error::{Error, Result};
 
-/// An open weight file: names, shapes, and views into the bytes.
-#[derive(Debug)]
-pub struct File<'a> {
-    tensors: SafeTensors<'a>,
-}
+/// Longer than any real header: what the format allows.
+const LONGEST: u64 = 100_000_000;
 
-impl<'a> File<'a> {
-    /// Checks the header against the bytes there are; reads and allocates no tensor.
-    pub fn open(bytes: &'a [u8]) -> Result<File<'a>> {
-        let header = header(bytes)?;
-        survey(&header, bytes)?;
-        let tensors = SafeTensors::deserialize(bytes)
-            .map_err(|error| Error::weights("header", "a safetensors header", error.to_string()))?;
-        Ok(File { tensors })
-    }
-
-    /// Names of all tensors, sorted.
-    pub fn names(&self) -> Vec<&str> {
-        let mut names = self.tensors.names();
-        names.sort_unstable();
-        names
-    }
-
-    /// Whether there is a tensor of that name.
-    pub fn contains(&self, name: &str) -> bool {
-        self.tensors.tensor(name).is_ok()
-    }
-
-    /// The shape of a tensor, if there is one of that name.
-    pub fn shape(&self, name: &str) -> Option<Vec<usize>> {
-        self.tensors.tensor(name).ok().map(|view| view.shape().to_vec())
-    }
-
-    /// The values of a tensor of the given shape as f32, whatever float it is stored in.
-    pub fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
-        let view = self.tensors.tensor(name).map_err(|_| {
-            Error::weights(name, format!("a tensor of shape {shape:?}"), "no tensor of that name")
-        })?;
-        if view.shape() != shape {
-            let found = format!("shape {:?}", view.shape());
-            return Err(Error::weights(name, format!("shape {shape:?}"), found));
-        }
-        decode(name, &view)
-    }
-}
-
-fn decode(name: &str, view: &TensorView<'_>) -> Result<Vec<f32>> {
-    let data = view.data();
-    Ok(match view.dtype() {
-        Dtype::F32 => words(data, f32::from_le_bytes),
-        Dtype::F16 => words(data, |word| f16::from_le_bytes(word).to_f32()),
-        Dtype::BF16 => words(data, |word| bf16::from_le_bytes(word).to_f32()),
-        other => {
-            return Err(Error::weights(name, "dtype F32, F16 or BF16", format!("{other}")));
-        }
-    })
-}
-
-/// `N` bytes a value; the header has been checked against the length, so nothing is left over.
-fn words<const N: usize>(data: &[u8], value: impl Fn([u8; N]) -> f32) -> Vec<f32> {
-    data.as_chunks().0.iter().map(|word| value(*word)).collect()
-}
-
-/// The JSON header, after its length has been held against the file's.
-fn header(bytes: &[u8]) -> Result<Map<String, Value>> {
-    let Some((length, rest)) = bytes.split_first_chunk() else {
-        let found = format!("{} bytes in all", bytes.len());
-        return Err(Error::weights("header length", "8 bytes", found));
+/// Checks the header against the bytes that the file has; asks for no memory beyond the header.
+pub fn read(bytes: &[u8], length: Option<u64>) -> Result<Opened> {
+    let Some((text_length, rest)) = bytes.split_first_chunk() else {
+        return Ok(Opened::More(8));
     };
-    let length = u64::from_le_bytes(*length);
-    let Some(text) = usize::try_from(length).ok().and_then(|length| rest.get(..length)) else {
-        let expected = format!("at most the {} bytes that follow it", rest.len());
-        return Err(Error::weights("header length", expected, length.to_string()));
-    };
-    match serde_json::from_slice(text) {
-        Ok(Value::Object(header)) => Ok(header),
-        Ok(_) => Err(Error::weights("header", "a JSON object", "another kind of JSON")),
-        Err(error) => Err(Error::weights("header", "a JSON object", error.to_string())),
+    let text_length = u64::from_le_bytes(*text_length);
+    let most = length.map_or(LONGEST, |length| (length.saturating_sub(8)).min(LONGEST));
+    if text_length > most {
+        let expected = format!("at most {most} bytes of header in a safetensors file, or GGUF");
+        return Err(Error::weights("header length", expected, text_length.to_string()));
     }
+    // A header opens with a brace: what is no such file need not be fetched to its end.
+    if rest.first().is_some_and(|first| *first != b'{') {
+        return Err(Error::weights("header", "a JSON object, or GGUF", "another kind of file"));
+    }
+    let Some(text) = rest.get(..text_length as usize) else {
+        return Ok(Opened::More(8 + text_length));
+    };
+    let header: Map<String, Value> = match serde_json::from_slice(text) {
+        Ok(Value::Object(header)) => header,
+        Ok(_) => return Err(Error::weights("header", "a JSON object", "another kind of JSON")),
+        Err(error) => return Err(Error::weights("header", "a JSON object", error.to_string())),
+    };
+    let data = 8 + text_length;
+    survey(&header, data, length).map(Opened::Head)
 }
 
 /// Holds the claims of every tensor against each other and against the bytes there are, in 64 bits
-/// so that none overflows where pointers have 32; the crate's own checks name no tensor.
-fn survey(header: &Map<String, Value>, bytes: &[u8]) -> Result<()> {
-    let mut claims = Vec::with_capacity(header.len());
-    for (name, claim) in header.iter().filter(|(name, _)| *name != "__metadata__") {
-        claims.push((claimed_range(name, claim)?, name, claim));
+/// so that none overflows where pointers have 32.
+fn survey(claims: &Map<String, Value>, data: u64, length: Option<u64>) -> Result<Header> {
+    let mut sorted = Vec::with_capacity(claims.len());
+    for (name, claim) in claims.iter().filter(|(name, _)| *name != "__metadata__") {
+        sorted.push((claimed_range(name, claim)?, name, claim));
     }
-    claims.sort_by_key(|(range, _, _)| *range);
-
-    let text_length = bytes.first_chunk().map_or(0, |length| u64::from_le_bytes(*length));
-    let available = bytes.len() as u64 - 8 - text_length;
+    sorted.sort_by_key(|(range, _, _)| *range);
+    let available = length.map(|length| length - data);
+    let mut header = Header { metadata: None, ..Header::default() };
     let mut position = 0;
-    for ((begin, end), name, claim) in claims {
+    for ((begin, end), name, claim) in sorted {
         if begin != position {
             let expected = format!("data that begins at byte {position}");
             return Err(Error::weights(name, expected, format!("data_offsets {begin} to {end}")));
         }
-        if end > available {
+        if let Some(available) = available.filter(|available| end > *available) {
             let expected = format!("data up to byte {end}");
             let found = format!("only {available} bytes of data: the file is truncated");
             return Err(Error::weights(name, expected, found));
         }
-        check_size(name, claim, end - begin)?;
-        position = end;
+        let (shape, encoding) = shape_and_type(name, claim, end - begin)?;
+        // No header is so long that this could overflow, but it may claim what it will.
+        let [begin, end] = [begin, end].map(|at| data.saturating_add(at));
+        header.tensors.insert(name.clone(), Entry { shape, encoding, begin, end });
+        position = end - data;
     }
-    if position != available {
-        let found = format!("{available} bytes");
-        return Err(Error::weights("end of file", format!("{position} bytes of data"), found));
+    header.length = data + position;
+    match available.filter(|available| *available != position) {
+        None => Ok(header),
+        Some(available) => {
+            let found = format!("{available} bytes");
+            Err(Error::weights("end of file", format!("{position} bytes of data"), found))
+        }
     }
-    Ok(())
 }
 
 /// The bytes that a tensor claims, as its `data_offsets` say.
 fn claimed_range(name: &str, claim: &Value) -> Result<(u64, u64)> {
     let offsets = &claim["data_offsets"];
     match (offsets[0].as_u64(), offsets[1].as_u64()) {
-        (Some(begin), Some(end)) if begin <= end => Ok((begin, end)),
+        (Some(begin), Some(end)) if begin <= end && end < 1 << 50 => Ok((begin, end)),
         _ => Err(Error::weights(name, "data_offsets [begin, end]", offsets.to_string())),
     }
 }
 
-/// Whether the shape and the dtype need just as many bytes as the offsets span.
-fn check_size(name: &str, claim: &Value, spanned: u64) -> Result<()> {
+/// The shape and the type, once they are known to need as many bytes as the offsets span.
+fn shape_and_type(
+    name: &str,
+    claim: &Value,
+    spanned: u64,
+) -> Result<(Vec<usize>, std::result::Result<Encoding, String>)> {
     let dtype: Dtype = serde_json::from_value(claim["dtype"].clone())
         .map_err(|_| Error::weights(name, "a known dtype", claim["dtype"].to_string()))?;
-    let needed = claim["shape"].as_array().and_then(|shape| {
-        let mut sizes = shape.iter().map(Value::as_u64);
-        let bits = sizes.try_fold(dtype.bitsize() as u64, |n, size| n.checked_mul(size?))?;
-        Some(bits.div_ceil(8))
+    let shape = claim["shape"].as_array().and_then(|shape| {
+        shape.iter().map(|size| usize::try_from(size.as_u64()?).ok()).collect::<Option<Vec<_>>>()
     });
-    if needed == Some(spanned) {
-        return Ok(());
+    let bits = shape.as_ref().and_then(|shape| {
+        let mut sizes = shape.iter().map(|size| *size as u64);
+        sizes.try_fold(dtype.bitsize() as u64, |bits, size| bits.checked_mul(size))
+    });
+    let encoding = match dtype {
+        Dtype::F32 => Ok(Encoding::F32),
+        Dtype::F16 => Ok(Encoding::F16),
+        Dtype::BF16 => Ok(Encoding::Bf16),
+        other => Err(other.to_string()),
+    };
+    match shape.filter(|_| bits.is_some_and(|bits| bits.div_ceil(8) == spanned)) {
+        Some(shape) => Ok((shape, encoding)),
+        None => {
+            let expected = format!("{spanned} bytes, as its data_offsets span");
+            Err(Error::weights(name, expected, format!("{dtype} of shape {}", claim["shape"])))
+        }
     }
-    let expected = format!("{spanned} bytes, as its data_offsets span");
-    Err(Error::weights(name, expected, format!("{dtype} of shape {}", claim["shape"])))
 }

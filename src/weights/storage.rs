@@ -2,8 +2,8 @@
 
 use half::f16;
 
-use super::Matrix;
 use super::blocks::{self, BLOCK};
+use super::encoding::Encoding;
 
 /// What a value of a packed matrix is stored as. All arithmetic is in f32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -39,6 +39,16 @@ impl Storage {
     /// The storage of that name.
     pub fn parse(name: &str) -> Option<Storage> {
         Storage::ALL.into_iter().find(|storage| storage.name() == name)
+    }
+
+    /// The least storage that holds what several others hold, without a rounding.
+    pub fn of_all(storages: impl IntoIterator<Item = Storage>) -> Storage {
+        let join = |a: Storage, b: Storage| match (a, b) {
+            (a, b) if a == b => a,
+            (Storage::Q8, Storage::Q4) | (Storage::Q4, Storage::Q8) => Storage::Q8,
+            _ => Storage::F32,
+        };
+        storages.into_iter().reduce(join).unwrap_or(Storage::F32)
     }
 
     /// Whether every 32 columns have a scale and a least value of their own.
@@ -109,13 +119,11 @@ impl Storage {
 /// is 256 times the value), and the sign of byte 3 comes with the conversion of the whole word.
 const BIAS: i32 = 128;
 
-/// A matrix `[N, K]` packed for the kernels: rows one after the other, padded with zeros.
+/// Rows of K values packed for the kernels, one after the other, padded with zeros.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Packed {
     /// What a value is stored as.
     pub storage: Storage,
-    /// N.
-    pub rows: usize,
     /// K, without the padding.
     pub columns: usize,
     /// `[N, words_per_row]`
@@ -127,24 +135,44 @@ pub struct Packed {
 }
 
 impl Packed {
-    /// Packs a row-major matrix `[N, K]`.
-    pub fn new(matrix: &Matrix, storage: Storage) -> Packed {
-        let Matrix { rows, columns, ref data } = *matrix;
-        let mut packed = Packed {
-            storage,
-            rows,
-            columns,
-            words: Vec::with_capacity(rows * storage.words_per_row(columns)),
-            scales: Vec::with_capacity(rows),
-            block_scales: Vec::with_capacity(rows * storage.blocks_per_row(columns)),
-        };
-        let mut row = vec![0.0; columns.next_multiple_of(storage.column_block())];
-        for values in data.chunks_exact(columns) {
-            row[..columns].copy_from_slice(values);
-            let scale = pack_row(&row, storage, &mut packed.words, &mut packed.block_scales);
-            packed.scales.push(scale);
-        }
+    /// No row yet.
+    pub fn new(storage: Storage, columns: usize) -> Packed {
+        Packed { storage, columns, words: vec![], scales: vec![], block_scales: vec![] }
+    }
+
+    /// Rows of values, `[.., K]`.
+    pub fn of(storage: Storage, columns: usize, values: &[f32]) -> Packed {
+        let mut packed = Packed::new(storage, columns);
+        values.chunks_exact(columns).for_each(|row| packed.push_values(row));
         packed
+    }
+
+    /// Takes another row of K values.
+    pub fn push_values(&mut self, row: &[f32]) {
+        let mut padded = row.to_vec();
+        padded.resize(row.len().next_multiple_of(self.storage.column_block()), 0.0);
+        let scale = pack_row(&padded, self.storage, &mut self.words, &mut self.block_scales);
+        self.scales.push(scale);
+    }
+
+    /// Takes another row as a file has it, without a rounding where the storage has room for it.
+    pub fn push_encoded(&mut self, encoding: Encoding, row: &[u8]) {
+        match encoding.blocks(row, self.storage) {
+            Some(blocks) => {
+                let Packed { storage, words, scales, block_scales, .. } = self;
+                scales.push(blocks::pack(&blocks, *storage, words, block_scales));
+            }
+            None => {
+                let mut values = Vec::with_capacity(self.columns);
+                encoding.decode(row, &mut values);
+                self.push_values(&values);
+            }
+        }
+    }
+
+    /// N, rows so far.
+    pub fn rows(&self) -> usize {
+        self.scales.len()
     }
 
     /// Words from the start of a row to the start of the next.
@@ -152,15 +180,10 @@ impl Packed {
         self.storage.words_per_row(self.columns)
     }
 
-    /// Bytes of words and scales.
-    pub fn bytes(&self) -> usize {
-        4 * (self.words.len() + self.scales.len() + self.block_scales.len())
-    }
-
     /// What kernels know of each row: its scale, its bias, and the scales of its blocks.
     pub fn row_words(&self, bias: &[f32]) -> Vec<u32> {
         let blocks = self.storage.blocks_per_row(self.columns);
-        let mut words = Vec::with_capacity(self.rows * (2 + blocks));
+        let mut words = Vec::with_capacity(self.rows() * (2 + blocks));
         for (row, (scale, bias)) in self.scales.iter().zip(bias).enumerate() {
             words.extend([scale.to_bits(), bias.to_bits()]);
             words.extend(&self.block_scales[row * blocks..][..blocks]);

@@ -6,7 +6,8 @@ use std::rc::Rc;
 use glassformer::decode::{Decoding, Options, Step, Translator};
 use glassformer::device::Device;
 use glassformer::site::{Block, Part, Site, Snapshot, Stack};
-use glassformer::weights::{Storage, Weights};
+use glassformer::weights::Storage;
+use safetensors::SafeTensors;
 
 use super::report::relative_error;
 
@@ -40,7 +41,7 @@ pub const ALL: [Golden; 4] = [
 
 /// What the independent implementation says.
 pub struct Reference<'a> {
-    file: Weights<'a>,
+    file: SafeTensors<'a>,
     pub sources: Vec<Vec<u32>>,
     /// Tokens of each sentence, its end among them.
     pub tokens: Vec<Vec<u32>>,
@@ -65,13 +66,14 @@ impl Golden {
         weights: &[u8],
     ) -> Rc<Translator> {
         let device = Rc::clone(device);
+        let length = weights.len() as u64;
         let loaded =
-            Translator::load(device, self.config, generation, weights, storage, &|_, _| ());
+            Translator::load(device, self.config, generation, weights, length, storage, &|_, _| ());
         Rc::new(loaded.unwrap_or_else(|error| panic!("{}: {error}", self.name)))
     }
 
     pub fn reference(&self) -> Reference<'static> {
-        let file = Weights::open(self.sites).expect("a golden file");
+        let file = SafeTensors::deserialize(self.sites).expect("a golden file");
         let rows = |name: &str, lengths: &str| -> Vec<Vec<u32>> {
             let (shape, ids) = read(&file, name);
             let (_, lengths) = read(&file, lengths);
@@ -127,10 +129,10 @@ pub fn written(steps: &[Step]) -> Vec<Vec<u32>> {
 }
 
 /// A tensor of the file, of whatever shape.
-fn read(file: &Weights, name: &str) -> (Vec<usize>, Vec<f32>) {
-    let shape = file.shape(name).unwrap_or_else(|| panic!("no golden tensor {name}"));
-    let data = file.tensor(name, &shape).expect("a golden tensor");
-    (shape, data)
+fn read(file: &SafeTensors, name: &str) -> (Vec<usize>, Vec<f32>) {
+    let tensor = file.tensor(name).unwrap_or_else(|_| panic!("{name} in a golden file"));
+    let words = tensor.data().as_chunks().0.iter();
+    (tensor.shape().to_vec(), words.map(|word| f32::from_le_bytes(*word)).collect())
 }
 
 impl Reference<'_> {

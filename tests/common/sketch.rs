@@ -1,16 +1,13 @@
 //! A case in the making: draws inputs on a device, records ops on a tape, and runs it there, with
 //! every activation poisoned first.
 
-use std::cell::RefCell;
-
 use glassformer::device::Device;
-use glassformer::layers::Loader;
 use glassformer::ops::weight::Weight;
 use glassformer::recording::Recording;
 use glassformer::site::{Block, Filter, Part, Site};
 use glassformer::tape::{Buffer, Tape, Tensor};
 use glassformer::tuning::Tuning;
-use glassformer::weights::{Matrix, Storage};
+use glassformer::weights::{Packed, Storage};
 
 use super::random::Random;
 
@@ -118,12 +115,17 @@ impl<'a> Sketch<'a> {
         values: &[f32],
         bias: &[f32],
     ) -> Weight {
-        let matrix = Matrix::new(outputs as usize, inputs as usize, values.to_vec());
-        let buffers = RefCell::default();
-        let loader = Loader { device: self.device, storage, loaded: &|| (), buffers };
-        let weight = loader.weight("a matrix", &matrix, bias).expect("room for a matrix");
-        self.buffers.extend(loader.buffers.take());
-        weight
+        let packed = Packed::of(storage, inputs as usize, values);
+        let rows = packed.row_words(bias);
+        let [words_per_row, row_words] =
+            [packed.words.len(), rows.len()].map(|words| words as u32 / outputs);
+        Weight {
+            storage,
+            words: self.words(&[outputs, words_per_row], &packed.words),
+            rows: self.words(&[outputs, row_words], &rows),
+            outputs,
+            inputs,
+        }
     }
 
     /// Asks for the values of a tensor as they are at this point of the tape.
