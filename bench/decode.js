@@ -1,6 +1,7 @@
 // What decoding costs: the engine on a random model of the shape that peers were measured with.
 
-import init, { Engine } from '/engine/glassformer.js'
+import init, { Engine, FileHead } from '/engine/glassformer.js'
+import { flow } from './flow.js'
 import { randomModel, SHAPE } from './random_model.js'
 
 const SOURCE_TOKENS = 12
@@ -12,7 +13,10 @@ export async function measureDecoding(storage) {
   const { config, generation, weights } = randomModel(SHAPE)
   const begun = performance.now()
   const engine = await Engine.create('gpu')
-  const model = await engine.load(config, generation, weights, storage, () => {})
+  const head = new FileHead(weights.length)
+  head.push(weights)
+  const model = engine.beginTranslator(config, generation, head, storage).finish()
+  await model.warmUp()
   const loaded = performance.now() - begun
   const first = await measure(model, 1, 1)
   const alone = []

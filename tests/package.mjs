@@ -86,7 +86,7 @@ test('loading goes through its phases in order and counts every byte', async () 
   const phases = progress
     .map(({ phase }) => phase)
     .filter((phase, index, all) => phase !== all[index - 1])
-  assert.deepEqual(phases, ['download', 'verify', 'upload', 'compile', 'ready'])
+  assert.deepEqual(phases, ['download', 'verify', 'compile', 'ready'])
   for (const file of [
     'config.json',
     'generation_config.json',

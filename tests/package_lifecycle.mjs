@@ -104,7 +104,7 @@ test('an abort before, during the encoder and in a batch rejects with AbortError
 })
 
 test('loading can be aborted in every phase', async () => {
-  for (const phase of ['download', 'upload', 'compile']) {
+  for (const phase of ['download', 'verify', 'compile']) {
     const workers = page.workers().length
     const name = await page.evaluate((phase) => {
       const controller = new AbortController()

@@ -1,21 +1,29 @@
 // The face of the WebAssembly engine: ids and tensors in, ids and tensors out.
 
-import init, { Engine as WasmEngine } from '../engine/glassformer.js'
+import init, { Engine as WasmEngine, FileHead } from '../engine/glassformer.js'
 import { GlassformerError } from './errors.js'
-import type { Adapter, ModelFacts, Phase, Snapshot } from './types.js'
+import type { Adapter, ModelFacts, Snapshot } from './types.js'
+import type { Weights } from './weights.js'
 
 /** One device with what is loaded on it. */
 export interface Engine {
   readonly adapter: Omit<Adapter, 'fallbackReason'>
-  load(
+  /** `storage` is '' to keep matrices as the file has them. */
+  beginTranslator(
     config: string,
     generationConfig: string,
-    weights: Uint8Array,
+    head: FileHead,
     storage: string,
-    onProgress: (phase: Phase, loaded: number, total: number) => void,
-  ): Promise<Model>
+  ): Loading<Model>
   allocatedBytes(): number
   dispose(): void
+}
+
+/** A model whose weights are on their way. */
+export interface Loading<M> {
+  feed(chunk: Uint8Array): void
+  finish(): M
+  free(): void
 }
 
 export interface Model {
@@ -23,6 +31,8 @@ export interface Model {
   readonly eosTokenId: number
   readonly padTokenId: number
   sites(): string[]
+  /** Makes the pipelines: what the first step would otherwise wait for. */
+  warmUp(): Promise<void>
   /** Zero asks for the default of `maxTokens` and `ringCapacity`. */
   begin(
     sources: Uint32Array[],
@@ -83,5 +93,24 @@ export async function openEngine(
   } catch (error) {
     if ((error as { code?: unknown }).code !== 'no-webgpu') throw error
     return create('cpu', (error as Error).message)
+  }
+}
+
+/** Lets a file flow to the model that `begin` makes of its head. */
+export async function flow<M>(weights: Weights, begin: (head: FileHead) => Loading<M>): Promise<M> {
+  const head = new FileHead(weights.total)
+  let loading: Loading<M> | null = null
+  try {
+    for await (const chunk of weights.chunks()) {
+      if (loading) loading.feed(chunk)
+      else if (head.push(chunk)) loading = begin(head)
+    }
+    const complete = loading ?? begin(head)
+    // It can't be freed after this, however it ends.
+    loading = null
+    return complete.finish()
+  } catch (error) {
+    loading?.free()
+    throw error
   }
 }

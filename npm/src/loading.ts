@@ -85,10 +85,3 @@ export async function loadWeights<T>(
     }
   }
 }
-
-/** All bytes at once. */
-export async function collect(weights: Weights): Promise<Uint8Array<ArrayBuffer>> {
-  const chunks = []
-  for await (const chunk of weights.chunks()) chunks.push(chunk)
-  return new Uint8Array(await new Blob(chunks).arrayBuffer())
-}

@@ -1,8 +1,8 @@
 // The translator's side of the worker: one model, its tokenizer, and the decodings under way.
 
 import { Decodings } from './decodings.js'
-import type { Engine, Model, RawStep } from './engine.js'
-import { collect, fetchFiles, loadWeights, withEngine, type Context } from './loading.js'
+import { flow, type Engine, type Model, type RawStep } from './engine.js'
+import { fetchFiles, loadWeights, withEngine, type Context } from './loading.js'
 import { wholeNumber } from './options.js'
 import type { Calls } from './protocol.js'
 import { encodeStep, StepReader, TranslationReader } from './steps.js'
@@ -49,12 +49,15 @@ export class TranslationService {
       context.onProgress({ phase, file: '', loaded, total })
     return withEngine(request, async (engine, adapter) => {
       const model = await loadWeights(wanted, async (weights) => {
-        const bytes = await collect(weights)
-        context.onProgress({ phase: 'verify', file: WEIGHTS, loaded: 0, total: 1 })
         const { 'config.json': config, 'generation_config.json': generation } = files
-        return engine.load(config, generation, bytes, request.storage, onPart)
+        return flow(weights, (head) =>
+          engine.beginTranslator(config, generation, head, request.storage),
+        )
       })
+      onPart('verify', 0, 1)
       tokenizer.checkAgainst(model.facts.vocabulary, model.eosTokenId)
+      onPart('compile', 0, 1)
+      await model.warmUp()
       onPart('ready', 1, 1)
       return new TranslationService(engine, adapter, model, tokenizer)
     })
