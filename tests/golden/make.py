@@ -1,12 +1,7 @@
-"""Writes the golden files: what transformers and PyTorch compute, for the engine to be held against.
+"""Writes four small Marian models of random weights and every site of each, as transformers and
+PyTorch compute them, for the engine to be held against: python make.py."""
 
-    python make.py models            four small models of random weights and every site of each
-    python make.py zh-en [FOLDER]    the shipped translator on two sentences (default ../../models/zh-en)
-"""
-
-import json
 import math
-import sys
 from pathlib import Path
 
 import torch
@@ -14,8 +9,6 @@ from safetensors.torch import load_file, save_file
 from transformers import GenerationConfig, MarianConfig, MarianMTModel
 
 HERE = Path(__file__).resolve().parent
-CANDIDATES = 10
-SENTENCES = ["我吃了一个苹果", "我吃了一个苹果。"]
 EOS = 0
 
 # The shapes are awkward on purpose: heads that divide no workgroup, widths that are no multiple of 16.
@@ -167,21 +160,25 @@ def trace(model, ids, mask, tokens):
     """Every site, log-probabilities `[B, T]` and log-probabilities of all tokens `[B, T, V]`."""
     sites = {}
     watch(model, sites)
-    start = torch.full((len(ids), 1), model.generation_config.decoder_start_token_id)
-    inputs = torch.cat([start, tokens[:, :-1]], dim=1)
-    logits = model(
-        input_ids=ids, attention_mask=mask, decoder_input_ids=inputs, use_cache=False).logits
-    sites["logits"] = logits
-    allowed = logits.clone()
-    for [word] in model.generation_config.bad_words_ids or []:
-        allowed[..., word] = -math.inf
-    everything = allowed.log_softmax(-1)
+    sites["logits"], everything = judge(model, ids, mask, tokens)
     sites["probabilities"] = everything.exp()
     for stack, like in (("encoder", ids), ("decoder", tokens)):
         position = sites[f"{stack}.position"]
         sites[f"{stack}.position"] = position.expand(*like.shape, position.shape[-1])
     chosen = everything.gather(-1, tokens[..., None])[..., 0]
     return sites, chosen, everything
+
+
+def judge(model, ids, mask, tokens):
+    """Logits `[B, T, V]` of a pass over the tokens, and log-probabilities without banned tokens."""
+    start = torch.full((len(ids), 1), model.generation_config.decoder_start_token_id)
+    inputs = torch.cat([start, tokens[:, :-1]], dim=1)
+    logits = model(
+        input_ids=ids, attention_mask=mask, decoder_input_ids=inputs, use_cache=False).logits
+    allowed = logits.clone()
+    for [word] in model.generation_config.bad_words_ids or []:
+        allowed[..., word] = -math.inf
+    return logits, allowed.log_softmax(-1)
 
 
 def teach(model, ids, mask, targets):
@@ -244,54 +241,8 @@ def make_model(name, shape):
     print(f"{name}: least margin {margin:.2f}, probability {chosen[written].exp().mean():.2f}")
 
 
-def make_zh_en(folder):
-    from tokenizers import Tokenizer
-
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    model = load_model(folder, torch.float32)
-    results = []
-    for sentence in SENTENCES:
-        source = tokenizer.encode(sentence)
-        ids, mask = pad_sources([source.ids], model.config.pad_token_id)
-        tokens = generate(model, ids, mask, 64)
-        sites, chosen, everything = trace(model, ids, mask, tokens)
-        best = everything[0].exp().topk(CANDIDATES)
-        layers = range(model.config.decoder_layers)
-        attention = [sites[f"decoder.{layer}.cross_attention.weights"][0] for layer in layers]
-        results.append({
-            "source": sentence,
-            "source_ids": source.ids,
-            "source_tokens": source.tokens,
-            "ids": tokens[0].tolist(),
-            "tokens": [tokenizer.id_to_token(id) for id in tokens[0].tolist()],
-            "text": tokenizer.decode(tokens[0].tolist()),
-            "probabilities": rounded(chosen[0].exp()),
-            "candidates": [
-                [{"id": id, "probability": p} for id, p in zip(ids, probabilities)]
-                for ids, probabilities in zip(best.indices.tolist(), rounded(best.values))],
-            "cross_attention": rounded(torch.stack(attention)),
-        })
-        print(f"{sentence} → {results[-1]['text']}")
-    path = HERE / "zh-en.json"
-    lines = ",\n".join(json.dumps(result, ensure_ascii=False) for result in results)
-    path.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
-
-
-def rounded(x):
-    """Nested lists of six digits: f32 has seven."""
-    if x.ndim == 0:
-        return float(f"{float(x):.6g}")
-    return [rounded(part) for part in x]
-
-
 if __name__ == "__main__":
     # One thread adds in one order: the files come out the same on every run.
     torch.set_num_threads(1)
-    if sys.argv[1:2] == ["models"]:
-        for name, shape in MODELS.items():
-            make_model(name, shape)
-    elif sys.argv[1:2] == ["zh-en"]:
-        default = HERE.parents[1] / "models" / "zh-en"
-        make_zh_en(Path(sys.argv[2]) if len(sys.argv) > 2 else default)
-    else:
-        raise SystemExit(__doc__)
+    for name, shape in MODELS.items():
+        make_model(name, shape)
