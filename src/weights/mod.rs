@@ -4,6 +4,7 @@ mod blocks;
 mod encoding;
 mod gguf;
 mod gguf_names;
+mod gguf_tokenizer;
 mod header;
 mod quantised;
 mod reader;
@@ -20,6 +21,7 @@ use crate::error::{Error, Result};
 pub use blocks::BLOCK;
 pub use encoding::Encoding;
 pub use gguf::{Metadata, Value};
+pub use gguf_tokenizer::Tokens;
 pub use header::{CHUNK, Entry, Header, Opened, Opening, read_some};
 pub use storage::{Packed, Storage};
 
