@@ -1,9 +1,11 @@
-// Greedy choice: merges the best tokens of all parts of each row, writes the step's results, and
-// advances StepState, so that the next step needs no host.
+// The choice: merges the best tokens of all parts of each row, writes the step's results, and
+// advances StepState, so that the next step needs no host. The token is the best one, or the one
+// that `sample` has drawn.
 
 override WORKGROUP: u32;
 override LANES: u32;           // all of the workgroup
-override TRACE: bool = false;  // store the probabilities of all tokens
+override TRACE: bool = false;    // store the probabilities of all tokens
+override SAMPLED: bool = false;  // take the token that was drawn
 
 struct Sizes {
     B: u32, V: u32, P: u32, k: u32,
@@ -16,8 +18,10 @@ struct Sizes {
 @group(0) @binding(1) var<storage, read>       best: array<u32>;              // [B, P, 2 + 2k]
 @group(0) @binding(2) var<storage, read>       logits: array<f32>;            // [B, V]
 @group(0) @binding(3) var<storage, read_write> state: array<u32>;             // StepState
-@group(0) @binding(4) var<storage, read_write> results: array<u32>;           // [steps, B, 2 + 2k]
+@group(0) @binding(4) var<storage, read_write> results: array<u32>;           // [steps, B, 5 + 3k]
 @group(0) @binding(5) var<storage, read_write> probabilities: array<f32>;     // [B, V]
+@group(0) @binding(6) var<storage, read>       sampling: array<u32>;          // [8] parameters
+@group(0) @binding(7) var<storage, read>       draw: array<u32>;              // [8 + V/32] outcome, seen
 
 @compute @workgroup_size(WORKGROUP)
 fn choose(@builtin(local_invocation_index) local: u32) {
@@ -45,9 +49,10 @@ fn choose_row(b: u32, local: u32) {
     }
     let log_sum = most + log(sum_lanes(exponentials, local));
 
-    // Each result row: input token, 1 if the sentence had ended before, k ids, k log-probabilities.
+    // Each result row: input token, 1 if the sentence had ended before; the token, its
+    // log-probability and its chance; k ids, k log-probabilities, k chances.
     let position = min(state[STATE_POSITION], sizes.steps - 1u);
-    let out = (position * sizes.B + b) * width;
+    let out = (position * sizes.B + b) * (5u + 3u * sizes.k);
     var first_id = sizes.V;
     var last_logit = 1e38;
     var last_id = 0u;
@@ -68,8 +73,11 @@ fn choose_row(b: u32, local: u32) {
         last_id = least_lanes(select(sizes.V, winner, logit == last_logit), local);
         if (i == 0u) { first_id = last_id; }
         if (local == 0u) {
-            results[out + 2u + i] = last_id;
-            results[out + 2u + sizes.k + i] = bitcast<u32>(last_logit - log_sum);
+            let listed = out + 5u + i;
+            results[listed] = last_id;
+            results[listed + sizes.k] = bitcast<u32>(last_logit - log_sum);
+            let chance = chance_of(last_id, last_logit, first_id);
+            results[listed + 2u * sizes.k] = bitcast<u32>(chance);
         }
     }
     if (TRACE) {
@@ -79,12 +87,34 @@ fn choose_row(b: u32, local: u32) {
         }
     }
     if (local == 0u) {
-        let token = STATE_TOKENS + b;
+        let next = STATE_TOKENS + b;
         let ended = STATE_TOKENS + sizes.B + b;
-        results[out] = state[token];
+        var token = first_id;
+        if (SAMPLED) { token = draw[DRAWN]; }
+        let logit = logits[b * sizes.V + token];
+        results[out] = state[next];
         results[out + 1u] = state[ended];
+        results[out + 2u] = token;
+        results[out + 3u] = bitcast<u32>(logit - log_sum);
+        results[out + 4u] = bitcast<u32>(chance_of(token, logit, first_id));
         // A sentence that has ended goes on with padding.
-        state[token] = select(first_id, sizes.pad, state[ended] == 1u);
-        if (first_id == sizes.eos) { state[ended] = 1u; }
+        state[next] = select(token, sizes.pad, state[ended] == 1u);
+        if (token == sizes.eos) { state[ended] = 1u; }
     }
+}
+
+// The probability with which a token is taken: after repetition penalty, temperature and cuts.
+fn chance_of(id: u32, logit: f32, best: u32) -> f32 {
+    var taken = best;
+    if (SAMPLED) {
+        if (bitcast<f32>(sampling[OCTAVES]) != 0.0) {
+            let key = key_of(id, logit);
+            let octaves = octaves_of(key, draw[GREATEST]);
+            let mass = f32(draw[MASS]) * 0x1p-14 + f32(draw[MASS + 1u]) * 0x1p-28;
+            let left = key >= draw[LEAST] && min_p_leaves(octaves);
+            return select(0.0, exp2(f32(octaves) / UNIT) / mass, left);
+        }
+        taken = draw[DRAWN];
+    }
+    return select(0.0, 1.0, id == taken);
 }

@@ -29,6 +29,8 @@ pub struct Tuning {
     pub tiled_from: u32,
     /// Workgroups that share the vocabulary when the best tokens are sought.
     pub choice_parts: u32,
+    /// Invocations that draw a token, over workgroup memory whatever the adapter has.
+    pub sampling_lanes: u32,
     /// Decoding steps of one submission at most, when nobody watches single steps.
     pub steps: u32,
 }
@@ -48,6 +50,8 @@ impl Tuning {
                 head_part: 8,
                 tiled_from: u32::MAX,
                 choice_parts: 2,
+                // One lane would loop more often than lavapipe lets a kernel loop at all: 65,535 times.
+                sampling_lanes: 64,
                 steps: 8,
             },
             // A GPU: every lane busy, many workgroups, shared-memory tiles for many rows.
@@ -60,6 +64,7 @@ impl Tuning {
                 head_part: 1,
                 tiled_from: 32,
                 choice_parts: 64,
+                sampling_lanes: 256,
                 steps: 16,
             },
             // No subgroups: the same kernels over workgroup memory.
@@ -72,6 +77,7 @@ impl Tuning {
                 head_part: 1,
                 tiled_from: 32,
                 choice_parts: 32,
+                sampling_lanes: 256,
                 steps: 16,
             },
         }

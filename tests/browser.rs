@@ -16,7 +16,7 @@ use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
 use common::report::say;
 use common::{cases, laws_attention, laws_choice, laws_decoding, laws_models, laws_products};
-use common::{random, report};
+use common::{laws_sampling, random, report};
 
 wasm_bindgen_test_configure!(run_in_browser);
 
@@ -52,6 +52,7 @@ async fn kernels_obey_their_laws() {
         laws_attention::all(&device).await;
         laws_products::all(&device).await;
         laws_choice::all(&device).await;
+        laws_sampling::all(&device).await;
     }
 }
 
@@ -100,8 +101,8 @@ async fn the_adapter_allows_what_kernels_need() {
     let needed = [
         ("maxStorageBuffersPerShaderStage", 8.0),
         ("maxComputeWorkgroupStorageSize", 2.0 * 144.0 * 16.0),
-        ("maxComputeInvocationsPerWorkgroup", 64.0),
-        ("maxComputeWorkgroupSizeX", 64.0),
+        ("maxComputeInvocationsPerWorkgroup", 256.0),
+        ("maxComputeWorkgroupSizeX", 256.0),
         ("maxComputeWorkgroupsPerDimension", 65_535.0),
         ("maxStorageBufferBindingSize", 128.0 * 1024.0 * 1024.0),
         ("maxUniformBufferBindingSize", 256.0),

@@ -4,7 +4,8 @@
 #[allow(dead_code, reason = "each test has its part of it, and tests/browser.rs all")]
 mod common;
 
-use common::{cases, laws_attention, laws_choice, laws_products, native, random, report};
+use common::{cases, laws_attention, laws_choice, laws_products, laws_sampling};
+use common::{native, random, report};
 use glassformer::device::Device;
 
 #[test]
@@ -34,6 +35,11 @@ fn choices_obey_their_laws() {
     under_all_tunings(async |device| laws_choice::all(device).await);
 }
 
+#[test]
+fn draws_obey_their_laws() {
+    under_all_tunings(async |device| laws_sampling::all(device).await);
+}
+
 /// They are the CPU executor, besides being what kernels are held against.
 #[test]
 fn the_twins_obey_the_laws() {
@@ -42,6 +48,7 @@ fn the_twins_obey_the_laws() {
         laws_attention::all(&device).await;
         laws_products::all(&device).await;
         laws_choice::all(&device).await;
+        laws_sampling::all(&device).await;
     });
 }
 

@@ -53,7 +53,8 @@ fn record(batch: u32, patterns: &[&str]) -> [Recording; 2] {
     let mut step = Tape::new(device.tuning(), filter);
     let logits = model.step(&mut step, state, batch, &caches);
     let results = tensor(&[8, batch, result_words(1)]);
-    let choice = Choice { best: 1, end: 0, pad: 1, bans_padding: false, state, results };
+    let choice =
+        Choice { best: 1, end: 0, pad: 1, bans_padding: false, state, results, sampler: None };
     step.choose(logits, choice);
     [encode.finish(), step.finish()]
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::decode::buffers::Buffers;
 use crate::decode::options::{check, limits};
-use crate::decode::{Candidate, Finish, Options, Row, Step, Translator};
+use crate::decode::{Finish, Options, Row, Step, Translator};
 use crate::device::{Device, Program, Running, Timing};
 use crate::error::Result;
 use crate::layers::Memory;
@@ -98,6 +98,7 @@ impl Decoding {
                 bans_padding: generation.bans_padding,
                 state,
                 results,
+                sampler: None,
             },
         );
         let step = tape.finish();
@@ -193,15 +194,11 @@ impl Decoding {
         let k = self.candidates as usize;
         let mut rows = vec![];
         let sentences = self.ended.iter_mut().zip(&self.limits);
-        for (words, (ended, limit)) in words.chunks_exact(2 + 2 * k).zip(sentences) {
-            let candidates: Vec<Candidate> = (0..k)
-                .map(|i| Candidate {
-                    id: words[2 + i],
-                    log_probability: f32::from_bits(words[2 + k + i]),
-                })
-                .collect();
+        let row_words = result_words(self.candidates) as usize;
+        for (words, (ended, limit)) in words.chunks_exact(row_words).zip(sentences) {
+            let row = Row::read(words, k);
             let active = !*ended;
-            let token = candidates[0].id;
+            let token = row.token;
             let is_last = self.position + 1 == *limit;
             let finish = match (active, token == end_token, is_last) {
                 (true, true, _) => Some(Finish::End),
@@ -209,7 +206,7 @@ impl Decoding {
                 _ => None,
             };
             *ended |= finish.is_some();
-            rows.push(Row { input: words[0], token, candidates, finish, active });
+            rows.push(Row { finish, active, ..row });
         }
         let step = Step { position: self.position, rows, trace };
         self.position += 1;

@@ -9,6 +9,8 @@ pub struct Candidate {
     pub id: u32,
     /// Natural logarithm of its probability over the whole vocabulary.
     pub log_probability: f32,
+    /// The probability with which it is taken: after repetition penalty, temperature and cuts.
+    pub sampled: f32,
 }
 
 /// Why a sentence has ended.
@@ -25,9 +27,13 @@ pub enum Finish {
 pub struct Row {
     /// The token that went in.
     pub input: u32,
-    /// The token that was chosen.
+    /// The token that was chosen. A drawn one need not be among the candidates.
     pub token: u32,
-    /// Best first; the chosen one leads.
+    /// Natural logarithm of its probability over the whole vocabulary.
+    pub log_probability: f32,
+    /// The probability with which it was taken: after repetition penalty, temperature and cuts.
+    pub sampled: f32,
+    /// Best first.
     pub candidates: Vec<Candidate>,
     /// Set when this token ended the sentence.
     pub finish: Option<Finish>,
@@ -36,6 +42,27 @@ pub struct Row {
 }
 
 impl Row {
+    /// Reads what `choose` wrote for a sentence that goes on, with k candidates.
+    pub(super) fn read(words: &[u32], k: usize) -> Row {
+        let [input, _, token, log_probability, sampled, ref lists @ ..] = *words else {
+            panic!("a row of results of {} words", words.len())
+        };
+        let candidate = |i: usize| Candidate {
+            id: lists[i],
+            log_probability: f32::from_bits(lists[k + i]),
+            sampled: f32::from_bits(lists[2 * k + i]),
+        };
+        Row {
+            input,
+            token,
+            log_probability: f32::from_bits(log_probability),
+            sampled: f32::from_bits(sampled),
+            candidates: (0..k).map(candidate).collect(),
+            finish: None,
+            active: true,
+        }
+    }
+
     /// Probability of all tokens that are no candidates.
     pub fn rest(&self) -> f64 {
         let listed = self.candidates.iter().map(|c| f64::from(c.log_probability).exp());

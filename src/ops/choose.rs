@@ -1,8 +1,9 @@
-//! Greedy choice: merges the best tokens of all parts of each row, writes the step's results, and advances StepState.
+//! The choice: merges the best tokens of all parts of each row, writes the step's results, and advances StepState.
 
 use bytemuck::{Pod, Zeroable};
 
 use crate::kernel::{Access, Call, Kernel, floats, floats_mut};
+use crate::ops::sampling::{DRAWN, Sampler, View};
 use crate::ops::top_k::{part_words, sort};
 use crate::site::Site;
 use crate::tape::{Dispatch, Tape, Tensor};
@@ -13,6 +14,7 @@ pub const KERNEL: Kernel = Kernel {
     wgsl: &[
         include_str!("../../shaders/choose.wgsl"),
         include_str!("../../shaders/lib/step_state.wgsl"),
+        include_str!("../../shaders/lib/sampling.wgsl"),
     ],
     bindings: &[
         ("best", Access::Read),
@@ -20,8 +22,10 @@ pub const KERNEL: Kernel = Kernel {
         ("state", Access::Write),
         ("results", Access::Write),
         ("probabilities", Access::Write),
+        ("sampling", Access::Read),
+        ("draw", Access::Read),
     ],
-    constants: &["WORKGROUP", "LANES", "TRACE"],
+    constants: &["WORKGROUP", "LANES", "TRACE", "SAMPLED"],
     reduces: true,
     twin,
 };
@@ -41,10 +45,11 @@ pub fn first_state(batch: u32, start_token: u32) -> Vec<u32> {
     state
 }
 
-/// Words that a step writes for a sentence: input token, 1 if the sentence had ended before,
-/// k ids, k log-probabilities.
+/// Words that a step writes for a sentence: input token, 1 if the sentence had ended before; the
+/// token, its log-probability and its chance; k ids, k log-probabilities, k chances. A chance is
+/// the probability with which a token is taken, after repetition penalty, temperature and cuts.
 pub fn result_words(best: u32) -> u32 {
-    part_words(best)
+    5 + 3 * best
 }
 
 /// What the choice needs besides logits.
@@ -60,8 +65,10 @@ pub struct Choice {
     pub bans_padding: bool,
     /// StepState.
     pub state: Tensor,
-    /// `[steps, B, 2 + 2k]`
+    /// `[steps, B, 5 + 3k]`
     pub results: Tensor,
+    /// Where the token is drawn; else it is the best one.
+    pub sampler: Option<Sampler>,
 }
 
 #[repr(C)]
@@ -78,11 +85,18 @@ struct Sizes {
 }
 
 impl Tape {
-    /// Chooses the best token of each row of `logits` `[.., V]` and advances StepState.
+    /// Chooses the best token of each row of `logits` `[.., V]`, or draws one where there is a
+    /// sampler, and advances StepState.
     pub fn choose(&mut self, logits: Tensor, choice: Choice) {
-        let Choice { best, end, pad, bans_padding, state, results } = choice;
+        let Choice { best, end, pad, bans_padding, state, results, sampler } = choice;
         let suppressed = bans_padding.then_some(pad);
         let candidates = self.top_k(logits, best, suppressed);
+        if let Some(sampler) = sampler {
+            assert!(!bans_padding, "choose: a sampler bans no token");
+            self.sample(logits, state, sampler);
+        }
+        let nothing = Sampler { sampling: Tensor::NOTHING, draw: Tensor::NOTHING };
+        let Sampler { sampling, draw } = sampler.unwrap_or(nothing);
         let traced = self.wants(Site::Probabilities);
         let probabilities = self.activation_if(traced, &[logits.rows(), logits.width()]);
         let sizes = Sizes {
@@ -102,9 +116,10 @@ impl Tape {
                 ("WORKGROUP", workgroup),
                 ("LANES", workgroup),
                 ("TRACE", f64::from(traced)),
+                ("SAMPLED", f64::from(sampler.is_some())),
             ],
             sizes: bytemuck::cast_slice(&[sizes]).to_vec(),
-            tensors: vec![candidates, logits, state, results, probabilities],
+            tensors: vec![candidates, logits, state, results, probabilities, sampling, draw],
             grid: [1, 1, 1],
         });
         if traced {
@@ -115,11 +130,13 @@ impl Tape {
 
 fn twin(call: &mut Call) {
     let Sizes { batch, vocabulary, parts, best, end, pad, suppressed, steps } = call.sizes();
-    let traced = call.on("TRACE");
-    let [candidates, logits, state, results, probabilities] = &mut call.buffers[..] else {
-        unreachable!("choose has five bindings")
+    let [traced, sampled] = ["TRACE", "SAMPLED"].map(|switch| call.on(switch));
+    let [candidates, logits, state, results, probabilities, sampling, draw] = &mut call.buffers[..]
+    else {
+        unreachable!("choose has seven bindings")
     };
-    let width = part_words(best) as usize;
+    let view = sampled.then(|| View { parameters: sampling, draw });
+    let [width, row_width] = [part_words(best), result_words(best)].map(|words| words as usize);
     let k = best as usize;
     let position = state[POSITION].min(steps - 1) as usize;
     for b in 0..batch as usize {
@@ -139,16 +156,29 @@ fn twin(call: &mut Call) {
         });
         let mut pairs: Vec<(f32, u32)> = pairs.collect();
         sort(&mut pairs);
-        let out = &mut results[(position * batch as usize + b) * width..][..width];
+        let row = b * vocabulary as usize;
+        let token = view.as_ref().map_or(pairs[0].1, |view| view.draw[DRAWN]);
+        let logit = floats(logits)[row + token as usize];
+        let log = |logit: f32| ((f64::from(logit) - log_sum) as f32).to_bits();
+        let chance = |id: u32, logit: f32| match &view {
+            Some(view) if view.steps() != 0.0 => view.chance_of(id, logit).to_bits(),
+            _ => f32::from(u8::from(id == token)).to_bits(),
+        };
+        let out = &mut results[(position * batch as usize + b) * row_width..][..row_width];
         let ended = state[TOKENS + batch as usize + b];
-        out[0] = state[TOKENS + b];
-        out[1] = ended;
+        out[..5].copy_from_slice(&[
+            state[TOKENS + b],
+            ended,
+            token,
+            log(logit),
+            chance(token, logit),
+        ]);
         for (i, (logit, id)) in pairs.iter().take(k).enumerate() {
-            out[2 + i] = *id;
-            out[2 + k + i] = ((f64::from(*logit) - log_sum) as f32).to_bits();
+            out[5 + i] = *id;
+            out[5 + k + i] = log(*logit);
+            out[5 + 2 * k + i] = chance(*id, *logit);
         }
         if traced {
-            let row = b * vocabulary as usize;
             for id in 0..vocabulary as usize {
                 let probability = (f64::from(floats(logits)[row + id]) - log_sum).exp();
                 let possible = id != suppressed as usize;
@@ -156,9 +186,8 @@ fn twin(call: &mut Call) {
                     if possible { probability as f32 } else { 0.0 };
             }
         }
-        let first = pairs[0].1;
-        state[TOKENS + b] = if ended == 1 { pad } else { first };
-        if first == end {
+        state[TOKENS + b] = if ended == 1 { pad } else { token };
+        if token == end {
             state[TOKENS + batch as usize + b] = 1;
         }
     }

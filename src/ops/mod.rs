@@ -4,12 +4,15 @@ pub mod activation;
 pub mod attention;
 pub mod choose;
 pub mod embed;
+pub(crate) mod fixed;
 pub mod linear;
 pub mod linear_rows;
 pub mod linear_tiled;
 pub mod linear_vector;
 
 pub mod norm;
+pub mod sample;
+pub mod sampling;
 pub mod top_k;
 pub mod weight;
 
@@ -24,6 +27,7 @@ pub const ALL: &[&Kernel] = &[
     &norm::KERNEL,
     &attention::KERNEL,
     &top_k::KERNEL,
+    &sample::KERNEL,
     &choose::KERNEL,
 ];
 

@@ -1,6 +1,7 @@
 //! Cases of the kernels that find the best tokens and choose.
 
-use glassformer::ops::choose::{Choice, first_state};
+use glassformer::ops::choose::{Choice, first_state, result_words};
+use glassformer::tape::Tensor;
 
 use super::cases::Case;
 use super::sketch::{Compare, Sketch};
@@ -19,7 +20,7 @@ const SIZES: [(u32, u32, bool); 9] = [
 ];
 
 /// Logits `[B, V]`, in steps of a half where many are to be equal.
-fn logits(sketch: &mut Sketch, [batch, vocabulary]: [u32; 2], equal: bool) -> Vec<f32> {
+pub fn logits(sketch: &mut Sketch, [batch, vocabulary]: [u32; 2], equal: bool) -> Vec<f32> {
     let spread = |value: f32| 12.0 * value;
     let values = sketch.random.values(batch * vocabulary).into_iter().map(spread);
     match equal {
@@ -27,6 +28,22 @@ fn logits(sketch: &mut Sketch, [batch, vocabulary]: [u32; 2], equal: bool) -> Ve
         true => values.map(|value| (2.0 * value).round() / 2.0 + 0.0).collect(),
         false => values.collect(),
     }
+}
+
+/// Room for the results of so many steps and sentences.
+pub fn results(sketch: &mut Sketch, [steps, batch]: [u32; 2], best: u32) -> Tensor {
+    let width = result_words(best);
+    sketch.words(&[steps, batch, width], &vec![0; (steps * batch * width) as usize])
+}
+
+/// Shows rows of results: ids bit by bit, logarithms as differences of logits up to 40.
+pub fn show_results(sketch: &mut Sketch, results: Tensor, best: u32) {
+    sketch.show_columns(results, (0, 3), Compare::Words);
+    sketch.show_columns(results, (3, 1), Compare::ValuesOf(40.0));
+    sketch.show_columns(results, (4, 1), Compare::ValuesOf(1.0));
+    sketch.show_columns(results, (5, best), Compare::Words);
+    sketch.show_columns(results, (5 + best, best), Compare::ValuesOf(40.0));
+    sketch.show_columns(results, (5 + 2 * best, best), Compare::ValuesOf(1.0));
 }
 
 /// The best of each part of a row.
@@ -68,14 +85,11 @@ pub fn choose() -> Vec<Case> {
             state[4..4 + batch as usize].fill_with(|| sketch.random.below(vocabulary));
             state[4 + 2 * batch as usize - 1] = u32::from(batch > 1);
             let state = sketch.words(&[4 + 2 * batch], &state);
-            let results = sketch
-                .words(&[4, batch, 2 + 2 * best], &vec![0; (4 * batch * (2 + 2 * best)) as usize]);
-            let choice = Choice { best, end, pad, bans_padding, state, results };
+            let results = results(sketch, [4, batch], best);
+            let choice = Choice { best, end, pad, bans_padding, state, results, sampler: None };
             sketch.tape.choose(logits, choice);
             sketch.show_words(state);
-            sketch.show_columns(results, (0, 2 + best), Compare::Words);
-            // Differences of logits.
-            sketch.show_columns(results, (2 + best, best), Compare::ValuesOf(40.0));
+            show_results(sketch, results, best);
         })
     });
     cases.collect()

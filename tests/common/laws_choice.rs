@@ -1,8 +1,9 @@
 //! Laws of the best tokens and of the greedy choice.
 
 use glassformer::device::Device;
-use glassformer::ops::choose::{Choice, first_state};
+use glassformer::ops::choose::{Choice, first_state, result_words};
 
+use super::cases_choice::results;
 use super::random::{Random, seed};
 use super::report::assert_close;
 use super::sketch::Sketch;
@@ -35,19 +36,26 @@ async fn choose(device: &Device, state: &[u32], logits: &[f32], best: u32, bans:
     let mut sketch = Sketch::new(device, device.tuning(), true, 0);
     let logits = sketch.values(&[batch, vocabulary], logits);
     let state = sketch.words(&[state.len() as u32], state);
-    let width = 2 + 2 * best;
-    let results = sketch.words(&[1, batch, width], &vec![0; (batch * width) as usize]);
-    let choice = Choice { best, end: END, pad: PAD, bans_padding: bans, state, results };
+    let results = results(&mut sketch, [1, batch], best);
+    let choice =
+        Choice { best, end: END, pad: PAD, bans_padding: bans, state, results, sampler: None };
     sketch.tape.choose(logits, choice);
     sketch.show(state);
     sketch.show(results);
     let [probabilities, state, results] = sketch.values_shown().await;
     let words = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<u32>>();
-    let rows = || results.chunks(width as usize).map(|row| row[2..].split_at(best as usize));
+    let lists =
+        |row: &[f32], list: usize| row[5..].chunks(best as usize).nth(list).map(<[f32]>::to_vec);
+    let rows = |list| {
+        results
+            .chunks(result_words(best) as usize)
+            .filter_map(move |row| lists(row, list))
+            .flatten()
+    };
     Chosen {
         state: words(&state),
-        ids: rows().flat_map(|(ids, _)| words(ids)).collect(),
-        log_probabilities: rows().flat_map(|(_, logs)| logs.to_vec()).collect(),
+        ids: rows(0).map(f32::to_bits).collect(),
+        log_probabilities: rows(1).collect(),
         probabilities,
     }
 }
