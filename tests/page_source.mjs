@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 
 const SOURCE = fileURLToPath(new URL('../www/src', import.meta.url))
 /** A folder may import itself, unless it is `views`, and those before it. */
-const LAYERS = ['state', 'numbers', 'charts', 'views']
+const LAYERS = ['state', 'numbers', 'charts', 'views', 'tabs']
 
 /** What is wrong with the imports of a file at `path`, relative to the page's source. */
 function wrongImports(path, text) {

@@ -1,6 +1,7 @@
 // Every word the page says, in Chinese and in English: the one table.
 
 import { errors } from './errors'
+import { writing } from './messages_write'
 
 export type Language = 'zh' | 'en'
 
@@ -180,6 +181,7 @@ const table = {
   copied: { zh: '已复制', en: 'Copied' },
 
   // Special tokens
+  tokenBegin: { zh: '开头', en: 'beginning of text' },
   tokenEnd: { zh: '句末', en: 'end of sentence' },
   tokenPadding: { zh: '填充，也是解码的起点', en: 'padding, also the start of decoding' },
   tokenUnknown: { zh: '未知', en: 'unknown' },
@@ -237,6 +239,7 @@ const table = {
   },
 
   errors,
+  ...writing,
 
   // Footer
   footer: {

@@ -1,7 +1,7 @@
 // Draws attention maps: colours for weights, hatching for the causal mask, dots for padding.
 import type { AttentionMap, Kind } from '../numbers/attention'
 import { inkOn, weightColour, weightPixel } from '../numbers/scales'
-import type { Theme } from '../state/view.svelte'
+import type { Theme } from '../state/address'
 
 const PATTERN_INK = { light: '#b3ada4', dark: '#565263' }
 const GROUND = { light: '#ffffff', dark: '#1b1a21' }

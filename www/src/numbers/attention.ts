@@ -1,6 +1,7 @@
 // Attention maps, query × key, from the steps' traced tensors: only the mean is computed here.
-import type { DecodeStep, EncodeStep, Snapshot, Token } from 'glassformer'
-import type { Head } from '../state/view.svelte'
+import type { DecodeStep, EncodeStep, PromptStep, Snapshot, Token, WriteStep } from 'glassformer'
+import type { Head } from '../state/address'
+import { heldAt } from './slots'
 
 /** Why a cell holds a weight or none. */
 export type Kind = 'weight' | 'padding' | 'causal' | 'overwritten'
@@ -126,36 +127,76 @@ export function crossMap(
   return map
 }
 
-/** Target × target: a row a step, its slots put back into the order of their positions. */
-export function decoderMap(steps: readonly DecodeStep[], layer: number, head: Head): AttentionMap {
+/** One token that looks back: a row of a masked self-attention. */
+export interface Query {
+  token: Token
+  position: number
+  /** The step's tensors, and the row of theirs that is this query's. */
+  trace: readonly Snapshot[]
+  row: number
+  /** For each slot of the ring the position that it held, or -1. */
+  held: readonly number[]
+}
+
+/** A query a step: the token that went in. */
+export const stepQueries = (steps: readonly (DecodeStep | WriteStep)[]): Query[] =>
+  steps.map(({ input, position, trace, ring }) => ({
+    token: input,
+    position,
+    trace,
+    row: 0,
+    held: ring.positions,
+  }))
+
+/** The queries of a prompt's pass, chunk by chunk; its last token is the first step's input. */
+export function promptQueries(
+  { tokens, traces }: PromptStep,
+  capacity: number,
+  sinks: number,
+): Query[] {
+  return traces.flatMap(({ first, trace }) => {
+    const rows = trace.find(({ site }) => site.endsWith('.weights'))?.shape[1] ?? 0
+    return Array.from({ length: rows }, (_, row) => ({
+      token: tokens[first + row]!,
+      position: first + row,
+      trace,
+      row,
+      held: heldAt(first + row, capacity, sinks),
+    }))
+  })
+}
+
+/** Position × position: a row a query, its slots put back into the order of their positions. */
+export function causalMap(queries: readonly Query[], layer: number, head: Head): AttentionMap {
   const name = `decoder.${layer}.self_attention`
-  const size = steps.length
+  const size = queries.length
   const kinds: Kind[] = Array.from({ length: size * size }, (_, cell) =>
     cell % size > Math.floor(cell / size) ? 'causal' : 'overwritten',
   )
+  const labelled = queries.map(({ token, position }) => ({ token, position }))
   const map = {
     name,
     axes: '[H, T, C]',
     shape: [] as readonly number[],
     head,
-    rows: steps.map(({ input, position }) => ({ token: input, position })),
-    columns: steps.map(({ input, position }) => ({ token: input, position })),
+    rows: labelled,
+    columns: labelled,
     weights: new Float32Array(size * size),
     scores: head === 'mean' ? null : new Float32Array(size * size),
     kind: (row: number, column: number): Kind => kinds[row * size + column]!,
-    heads: (row: number, column: number) =>
-      everyHead(
-        snapshot(steps[row]!.trace, `${name}.weights`),
-        0,
-        steps[row]!.ring.positions.indexOf(column),
-      ),
+    heads: (row: number, column: number) => {
+      const query = queries[row]!
+      const weights = snapshot(query.trace, `${name}.weights`)
+      return everyHead(weights, query.row, query.held.indexOf(column))
+    },
   }
-  for (const [row, step] of steps.entries()) {
-    const { weights, scores } = pair(step.trace, name)
-    map.shape = weights.shape
-    const weightOf = rowOf(weights, head, 0)
-    const scoreOf = rowOf(scores, head, 0)
-    for (const [slot, position] of step.ring.positions.entries()) {
+  for (const [row, query] of queries.entries()) {
+    const { weights, scores } = pair(query.trace, name)
+    // Only slots in use are kept of the tensors: the last axis is as long as the ring all the same.
+    map.shape = [...weights.shape.slice(0, 2), query.held.length]
+    const weightOf = rowOf(weights, head, query.row)
+    const scoreOf = rowOf(scores, head, query.row)
+    for (const [slot, position] of query.held.entries()) {
       if (position < 0 || position > row) continue
       const cell = row * size + position
       kinds[cell] = 'weight'

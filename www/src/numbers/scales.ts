@@ -1,6 +1,6 @@
 // Colours of numbers: one sequential scale for weights, one diverging one for signed values.
-import { interpolateLab, piecewise } from 'd3-interpolate'
-import type { Theme } from '../state/view.svelte'
+import type { Theme } from '../state/address'
+import { blend } from './lab'
 
 const ANCHORS = {
   // Lightness falls (light) or rises (dark) all the way: safe for colour-blind eyes, and in grey.
@@ -18,10 +18,8 @@ const ANCHORS = {
 export type Scale = keyof typeof ANCHORS
 const STEPS = 256
 
-function palette(anchors: readonly string[]): string[] {
-  const colour = piecewise(interpolateLab, [...anchors])
-  return Array.from({ length: STEPS }, (_, step) => colour(step / (STEPS - 1)))
-}
+const palette = (anchors: readonly string[]): string[] =>
+  blend(anchors, STEPS).map((colour) => `rgb(${colour.join(', ')})`)
 
 const PALETTES: Record<Scale, Record<Theme, string[]>> = {
   weights: { light: palette(ANCHORS.weights.light), dark: palette(ANCHORS.weights.dark) },

@@ -1,112 +1,59 @@
-// The engine as the page sees it: loading, and a run whose steps are pulled one by one and kept.
-import { GlassformerError, Translator } from 'glassformer'
-import type { DecodeStep, EncodeStep, ErrorCode, Progress, Step } from 'glassformer'
+// A loaded engine and a run on it, whose steps are pulled one by one and kept.
+import type { Ring, Snapshot } from 'glassformer'
+import { kept } from './kept'
+import { failureOf, Loader, type Engine, type Failure } from './loader.svelte'
 
-/** What every step is asked to show; the rest of the engine's tensors stay where they are. */
-const TRACE = [
-  'encoder.*.self_attention.scores',
-  'encoder.*.self_attention.weights',
-  'decoder.*.self_attention.scores',
-  'decoder.*.self_attention.weights',
-  'decoder.*.self_attention.ring',
-  'decoder.*.cross_attention.scores',
-  'decoder.*.cross_attention.weights',
-]
-const CANDIDATES = 10
-/** A step's ring is kept whole, so the longest translation shown is bounded. */
-const SLOTS = { least: 16, most: 128 }
-
-export interface Failure {
-  code: ErrorCode
-  message: string
+/** A token that was made. */
+interface Made {
+  readonly ring: Ring
+  readonly finish: null | 'end' | 'length'
+  readonly trace: Snapshot[]
 }
 
-export interface Run {
-  readonly input: string
-  readonly encode: EncodeStep | null
-  readonly steps: readonly DecodeStep[]
+export interface Run<Task, First, Step> {
+  readonly task: Task
+  /** The pass over what was given, before any token is made. */
+  readonly first: First | null
+  readonly steps: readonly Step[]
   readonly finished: boolean
   readonly failure: Failure | null
 }
 
-const failureOf = (error: unknown): Failure => ({
-  code: error instanceof GlassformerError ? error.code : 'internal',
-  message: error instanceof Error ? error.message : String(error),
-})
-
-const emptyRun = (input: string): Run => ({
-  input,
-  encode: null,
-  steps: [],
-  finished: false,
-  failure: null,
-})
-
-/** Slots for twice the source's tokens, a power of two: the ring can be drawn slot by slot. */
-function slotsFor(sourceTokens: number): number {
-  let slots = SLOTS.least
-  while (slots < 2 * sourceTokens + 8 && slots < SLOTS.most) slots *= 2
-  return slots
-}
-
-class Session {
-  translator = $state.raw<Translator | null>(null)
-  /** Null while nothing is being loaded. */
-  progress = $state.raw<Progress | null>(null)
-  /** Bytes of each file so far, by name. */
-  files = $state.raw<Readonly<Record<string, Progress>>>({})
-  cancelled = $state(false)
-  loadFailure = $state.raw<Failure | null>(null)
-  run = $state.raw<Run>(emptyRun(''))
+export abstract class Session<
+  Model extends Engine,
+  Task,
+  First,
+  Step extends Made,
+> extends Loader<Model> {
+  run = $state.raw<Run<Task, First, Step>>(this.fresh())
   busy = $state(false)
   /** Steps asked of the engine since the page opened: what stepping back never raises. */
   pulled = $state(0)
 
-  #loading: AbortController | null = null
   #running: AbortController | null = null
-  #steps: AsyncGenerator<Step, void> | null = null
+  #steps: AsyncGenerator<First | Step, void> | null = null
 
-  async load(model: URL): Promise<void> {
-    const control = new AbortController()
-    this.#loading = control
-    this.cancelled = false
-    this.loadFailure = null
-    this.files = {}
-    this.progress = { phase: 'download', file: '', loaded: 0, total: 0 }
-    const onProgress = (progress: Progress) => {
-      if (this.#loading !== control) return
-      this.progress = progress
-      if (progress.phase === 'download' && progress.file) {
-        this.files = { ...this.files, [progress.file]: progress }
-      }
-    }
-    try {
-      const translator = await Translator.load(model, { onProgress, signal: control.signal })
-      if (this.#loading === control) this.translator = translator
-      else await translator.dispose()
-    } catch (error) {
-      if (this.#loading === control) this.loadFailure = failureOf(error)
-    } finally {
-      if (this.#loading === control) {
-        this.#loading = null
-        this.progress = null
-      }
-    }
+  /** A task of no content: what stands before the first one. */
+  protected abstract nothing(): Task
+  /** Starts what the run still lacks. */
+  protected abstract start(
+    engine: Model,
+    run: Run<Task, First, Step>,
+    signal: AbortSignal,
+  ): Promise<AsyncGenerator<First | Step, void>>
+
+  /** What is kept of the pass before the first token. */
+  protected keptFirst(first: First): First {
+    return first
   }
 
-  cancelLoading(): void {
-    this.#loading?.abort()
-    this.#loading = null
-    this.progress = null
-    this.cancelled = true
+  protected fresh(task: Task = this.nothing()): Run<Task, First, Step> {
+    return { task, first: null, steps: [], finished: false, failure: null }
   }
 
-  /** Gives up the engine, so that it can be loaded anew: after the device was lost. */
-  async unload(): Promise<void> {
+  override async unload(): Promise<void> {
     this.stop()
-    const translator = this.translator
-    this.translator = null
-    await translator?.dispose()
+    await super.unload()
   }
 
   /** Aborts the run; its steps stay to be looked at. */
@@ -116,27 +63,27 @@ class Session {
     this.#leave()
   }
 
-  /** Leaves the generator, so that the engine frees what the translation held. */
+  /** Leaves the generator, so that the engine frees what the run held. */
   #leave(): void {
     this.#steps?.return().catch(() => {})
     this.#steps = null
   }
 
-  /** Starts a new run of a text; nothing is computed before `pull` asks for a step. */
-  begin(input: string): void {
+  /** Starts a new run; nothing is computed before `pull` asks for a step. */
+  begin(task: Task): void {
     this.stop()
-    this.run = emptyRun(input)
+    this.run = this.fresh(task)
   }
 
-  /** Pulls steps until there are `wanted` tokens, the sentence ends or another run begins. */
+  /** Pulls steps until there are `wanted` tokens, the run ends or another one begins. */
   async pull(wanted: number): Promise<void> {
-    if (this.busy || !this.translator || this.#covers(wanted)) return
+    if (this.busy || !this.engine || this.#covers(wanted)) return
     this.busy = true
     const control = this.#running ?? new AbortController()
     this.#running = control
     try {
       while (!this.#covers(wanted) && !control.signal.aborted) {
-        await this.#pullOne(this.translator, control)
+        await this.#pullOne(this.engine, control.signal)
       }
     } catch (error) {
       if (!control.signal.aborted) {
@@ -148,34 +95,30 @@ class Session {
   }
 
   #covers(wanted: number): boolean {
-    return this.run.finished || (this.run.encode !== null && this.run.steps.length >= wanted)
+    return this.run.finished || (this.run.first !== null && this.run.steps.length >= wanted)
   }
 
-  async #pullOne(translator: Translator, control: AbortController): Promise<void> {
-    const input = this.run.input
-    const signal = control.signal
+  async #pullOne(engine: Model, signal: AbortSignal): Promise<void> {
     if (!this.#steps) {
-      const slots = slotsFor((await translator.tokenize(input)).length)
+      const steps = await this.start(engine, this.run, signal)
       if (signal.aborted) return
-      this.#steps = translator.translate(input, {
-        signal,
-        trace: TRACE,
-        candidates: CANDIDATES,
-        maxTokens: slots,
-        ringCapacity: slots,
-      })
+      this.#steps = steps
     }
     this.pulled += 1
-    const { value: step } = await this.#steps.next()
+    const { value } = await this.#steps.next()
     if (signal.aborted) return
-    if (!step) this.run = { ...this.run, finished: true }
-    else if (step.phase === 'encode') this.run = { ...this.run, encode: step }
-    else {
-      const steps = [...this.run.steps, step]
+    if (!value) this.run = { ...this.run, finished: true }
+    else if (!('finish' in (value as object))) {
+      // A run that goes on from its steps has had its pass over what was given.
+      this.run = { ...this.run, first: this.run.first ?? this.keptFirst(value as First) }
+    } else {
+      const step = value as Step
+      // The first step keeps the ring whole, with what the pass before it wrote.
+      const written = this.run.steps.length === 0 ? null : step.ring.written
+      const trace = kept(step.trace, step.ring.used, written)
+      const steps = [...this.run.steps, { ...step, trace }]
       this.run = { ...this.run, steps, finished: step.finish !== null }
       if (step.finish) this.#leave()
     }
   }
 }
-
-export const session = new Session()

@@ -1,59 +1,13 @@
 // What the visitor looks at: one immutable state, mirrored in the address, which restores it.
-import type { Language } from '../messages'
-import presets from '../presets.json'
-
-export type Panel = 'cross' | 'encoder' | 'decoder' | 'ring'
-export const PANELS: readonly Panel[] = ['cross', 'encoder', 'decoder', 'ring']
-export type Head = number | 'mean'
-export type Theme = 'light' | 'dark'
-
-export interface View {
-  readonly input: string
-  /** 0 is the encoder's step, n the n-th token; more than there are means: up to the end. */
-  readonly step: number
-  readonly layer: number
-  readonly head: Head
-  readonly panel: Panel
-  readonly language: Language
-  /** Null follows the system. */
-  readonly theme: Theme | null
-}
-
-const natural = (text: string | null): number | null =>
-  text !== null && /^\d{1,6}$/.test(text) ? Number(text) : null
-
-const oneOf = <Choice extends string>(text: string | null, choices: readonly Choice[]) =>
-  choices.find((choice) => choice === text) ?? null
-
-/** The language of the browser decides until the visitor does. */
-const browserLanguage = (): Language => (/^zh\b/i.test(navigator.language) ? 'zh' : 'en')
-
-function fromAddress(address: string): View {
-  const fields = new URLSearchParams(address.replace(/^#/, ''))
-  const head = fields.get('head')
-  return {
-    input: fields.get('input') ?? presets.sentences[0]!.chinese,
-    step: natural(fields.get('step')) ?? 0,
-    layer: natural(fields.get('layer')) ?? 0,
-    head: head === 'mean' ? 'mean' : (natural(head) ?? 'mean'),
-    panel: oneOf(fields.get('panel'), PANELS) ?? 'cross',
-    language: oneOf(fields.get('language'), ['zh', 'en'] as const) ?? browserLanguage(),
-    theme: oneOf(fields.get('theme'), ['light', 'dark'] as const),
-  }
-}
-
-function toAddress(view: View): string {
-  const fields = new URLSearchParams()
-  for (const [name, value] of Object.entries(view)) {
-    if (value !== null) fields.set(name, String(value))
-  }
-  return `#${fields}`
-}
+import { FIELDS, fromAddress, toAddress, type Tab, type Theme, type View } from './address'
 
 let current = $state.raw<View>(Object.freeze(fromAddress(location.hash)))
+/** Each tab's own place, kept while the other one is shown. */
+const places: Partial<Record<Tab, Partial<View>>> = {}
 
-/** Whether the address asked for a certain step, so that the page goes there instead of playing. */
-export const addressHadStep = /[#&]step=/.test(location.hash)
+const askedStep = /[#&]step=/.test(location.hash) ? current.tab : null
+/** Whether the address asked for a certain step of a tab, which goes there instead of playing. */
+export const addressHadStep = (tab: Tab): boolean => tab === askedStep
 
 export const view = {
   get now(): View {
@@ -62,6 +16,16 @@ export const view = {
   /** Replaces the state by a changed copy. */
   change(change: Partial<View>): void {
     current = Object.freeze({ ...current, ...change })
+  },
+  /** Shows the other tab as it was left. */
+  turnTo(tab: Tab): void {
+    if (tab === current.tab) return
+    const { step, layer, head, panel } = current
+    places[current.tab] = { step, layer, head, panel }
+    const { language, theme } = current
+    const fresh = fromAddress(`#tab=${tab}`)
+    const first = { step: 0, layer: 0, head: fresh.head, panel: fresh.panel }
+    view.change({ language, theme, tab, ...(places[tab] ?? first) })
   },
 }
 
@@ -73,7 +37,10 @@ export function mirrorInAddress(): void {
   })
   $effect(() => {
     const follow = () => {
-      if (location.hash !== toAddress(current)) view.change(fromAddress(location.hash))
+      if (location.hash === toAddress(current)) return
+      // What the address does not hold is the other tab's, and stays.
+      const found = fromAddress(location.hash)
+      view.change(Object.fromEntries(FIELDS[found.tab].map((name) => [name, found[name]])))
     }
     window.addEventListener('hashchange', follow)
     return () => window.removeEventListener('hashchange', follow)
