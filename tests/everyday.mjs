@@ -15,8 +15,7 @@ const LEADS = { f32: 0, int8: 0.3 }
 function hold(found, storage) {
   assert.equal(found.length, GOLDEN.length)
   for (const [index, { source, ids, least_lead }] of GOLDEN.entries())
-    if (least_lead >= LEADS[storage])
-      assert.deepEqual(found[index], ids, `${source} in ${storage}`)
+    if (least_lead >= LEADS[storage]) assert.deepEqual(found[index], ids, `${source} in ${storage}`)
 }
 
 test('in Chrome fifty everyday sentences get the tokens of PyTorch', async () => {
