@@ -1,4 +1,4 @@
-// Makes dist/: two self-contained modules (the page's and the worker's), their types, the engine and the licences.
+// Makes dist/: three self-contained modules (the page's, the worker's, chats'), their types, the engine, licences.
 
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, rmSync } from 'node:fs'
@@ -10,7 +10,7 @@ rmSync('dist', { recursive: true, force: true })
 mkdirSync('dist')
 
 await build({
-  entryPoints: ['src/index.ts', 'src/worker.ts'],
+  entryPoints: ['src/index.ts', 'src/worker.ts', 'src/chat.ts'],
   outdir: 'dist',
   bundle: true,
   minify: true,
@@ -25,3 +25,5 @@ execFileSync(process.execPath, ['node_modules/typescript/bin/tsc'], { stdio: 'in
 copyFileSync('engine/glassformer_bg.wasm', 'dist/glassformer_bg.wasm')
 copyFileSync('../LICENSE', 'dist/LICENSE')
 copyFileSync('node_modules/@huggingface/tokenizers/LICENSE', 'dist/LICENSE-tokenizers')
+copyFileSync('node_modules/@huggingface/jinja/LICENSE', 'dist/LICENSE-jinja')
+copyFileSync('node_modules/@noble/hashes/LICENSE', 'dist/LICENSE-hashes')

@@ -5,7 +5,7 @@ import { GlassformerError } from './errors.js'
 /** Where a model comes from; `base` ends in a slash. */
 export type Source =
   | { kind: 'folder'; base: string }
-  | { kind: 'file'; url: string }
+  | { kind: 'file'; url: string; name: string }
   | { kind: 'blob'; blob: Blob; name: string }
 
 const HUB = 'https://huggingface.co/'
@@ -19,7 +19,8 @@ export function sourceFrom(given: string | URL | Blob): Source {
     return { kind: 'blob', blob: given, name: given instanceof File ? given.name : 'the file' }
   }
   const url = onHub(String(given)) ?? absolute(given)
-  if (new URL(url).pathname.endsWith('.gguf')) return { kind: 'file', url }
+  const name = decodeURIComponent(new URL(url).pathname.split('/').at(-1)!)
+  if (name.endsWith('.gguf')) return { kind: 'file', url, name }
   return { kind: 'folder', base: url.replace(/\/?$/, '/') }
 }
 

@@ -20,13 +20,16 @@ export interface Opened {
   body: ReadableStream<Uint8Array<ArrayBuffer>>
 }
 
-/** The body of `url` as text. */
+/** The body of `url` as text; '' where there is none and it is `optional`. */
 export async function downloadText(
   url: string,
   signal: AbortSignal,
   onBytes: OnBytes,
+  optional = false,
 ): Promise<string> {
-  const response = accepted(url, await request(url, { signal }))
+  const answer = await request(url, { signal })
+  if (answer.status === 404 && optional) return ''
+  const response = accepted(url, answer)
   const total = lengthOf(response)
   const decoder = new TextDecoder()
   let text = ''
@@ -45,13 +48,6 @@ export async function downloadText(
     signal.throwIfAborted()
     throw broken(url, loaded, total, cause)
   }
-}
-
-/** The body of `url` as text, null where there is no such file. */
-export async function downloadOptional(url: string, signal: AbortSignal): Promise<string | null> {
-  const response = await request(url, { signal })
-  if (response.status === 404) return null
-  return accepted(url, response).text()
 }
 
 /** What the server says of `url` now; null when it can't be asked. */

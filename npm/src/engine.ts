@@ -2,6 +2,7 @@
 
 import init, { Engine as WasmEngine, FileHead } from '../engine/glassformer.js'
 import { GlassformerError } from './errors.js'
+import type { GeneratorFacts } from './generator_types.js'
 import type { Adapter, ModelFacts, Snapshot } from './types.js'
 import type { Weights } from './weights.js'
 
@@ -15,6 +16,13 @@ export interface Engine {
     head: FileHead,
     storage: string,
   ): Loading<Model>
+  /** A GGUF says itself what model it is: then the configs are ''. */
+  beginGenerator(
+    config: string,
+    generationConfig: string,
+    head: FileHead,
+    storage: string,
+  ): Loading<Writer>
   allocatedBytes(): number
   dispose(): void
 }
@@ -61,9 +69,54 @@ export interface RawRow {
   token: number
   logProbability: number
   rest: number
-  candidates: { id: number; logProbability: number }[]
+  candidates: { id: number; logProbability: number; sampled: number }[]
   finish: null | 'end' | 'length'
   active: boolean
+}
+
+/** A model that writes. */
+export interface Writer {
+  readonly facts: GeneratorFacts
+  /** Tokens that end a text, by the model's own configuration. */
+  readonly endTokens: Uint32Array
+  sites(): string[]
+  warmUp(): Promise<void>
+  /** Zero asks for the default of `ringCapacity`. */
+  begin(prompt: Uint32Array, options: SamplingOptions & WritingOptions): Promise<Writing>
+  /** A row for what would be drawn from `logits`. */
+  reconsider(
+    logits: Float32Array,
+    history: Uint32Array,
+    options: SamplingOptions & { candidates: number },
+  ): Promise<RawRow>
+  dispose(): void
+}
+
+interface SamplingOptions {
+  temperature: number
+  topK: number
+  topP: number
+  minP: number
+  repetitionPenalty: number
+  seed: number
+}
+
+interface WritingOptions {
+  candidates: number
+  trace: string[]
+  maxTokens: number
+  ringCapacity: number
+  sinks: number
+  endTokens: Uint32Array
+}
+
+/** A text on its way; shapes lead with 1. */
+export interface Writing {
+  readonly promptTrace: { first: number; trace: Snapshot[] }[]
+  readonly ringCapacity: number
+  readonly sinks: number
+  next(count: number): Promise<RawStep[]>
+  dispose(): void
 }
 
 /** Compiles the WebAssembly module; it is fetched once however often this is called. */

@@ -19,27 +19,36 @@ export interface EngineRequest {
   wasmUrl: string | null
 }
 
-/** The files of a folder as text, and the compiled engine; when one fails, the others stop. */
+/** Compiles the engine, once however often this is called. */
+export function compiled({ wasmUrl }: EngineRequest): Promise<void> {
+  return compileEngine(wasmUrl ?? new URL('./glassformer_bg.wasm', import.meta.url).href)
+}
+
+/**
+ * The files of a folder as text, and the compiled engine; when one fails, the others stop. Of the
+ * `optional` ones those that are not there are ''.
+ */
 export async function fetchFiles<N extends string>(
-  { wasmUrl }: EngineRequest,
+  request: EngineRequest,
   base: string,
-  names: N[],
+  required: N[],
+  optional: N[],
   { signal, onProgress }: Context,
 ): Promise<Record<N, string>> {
   const failed = new AbortController()
   const either = AbortSignal.any([signal, failed.signal])
-  const text = async (file: N): Promise<[N, string]> => [
-    file,
-    await downloadText(base + file, either, (loaded, total) =>
-      onProgress({ phase: 'download', file, loaded, total, from: 'network' }),
-    ),
-  ]
+  const text = async (file: N): Promise<[N, string]> => {
+    const onBytes = (loaded: number, total: number) =>
+      onProgress({ phase: 'download', file, loaded, total, from: 'network' })
+    const found = await downloadText(base + file, either, onBytes, optional.includes(file))
+    return [file, found]
+  }
   try {
-    const compiled = compileEngine(
-      wasmUrl ?? new URL('./glassformer_bg.wasm', import.meta.url).href,
-    )
-    const [files] = await Promise.all([Promise.all(names.map(text)), compiled])
-    return Object.fromEntries(files) as Record<N, string>
+    const files = Promise.all([...required, ...optional].map(text))
+    return Object.fromEntries((await Promise.all([files, compiled(request)]))[0]) as Record<
+      N,
+      string
+    >
   } catch (error) {
     failed.abort()
     throw error

@@ -2,6 +2,13 @@
 
 import { GlassformerError } from './errors.js'
 
+/** A finite number, `preset` where none was given. */
+export function finite(name: string, value: number | undefined, preset: number): number {
+  if (value === undefined) return preset
+  if (Number.isFinite(value)) return value
+  throw new GlassformerError('input', `${name}: expected a number, found ${String(value)}.`)
+}
+
 /** A whole number from 1 on (or from `least`), `preset` where none was given. */
 export function wholeNumber(
   name: string,

@@ -1,6 +1,16 @@
 // Every message between the page and its worker.
 
+import type { Source } from './address.js'
 import type { PlainError } from './errors.js'
+import type {
+  Choice,
+  GenerateOptions,
+  GeneratorFacts,
+  Message,
+  PromptStep,
+  Sampling,
+  WriteStep,
+} from './generator_types.js'
 import type { EngineRequest } from './loading.js'
 import type {
   Adapter,
@@ -20,6 +30,34 @@ export interface Calls {
   load: {
     request: EngineRequest & { base: string; storage: Storage; cache: boolean }
     reply: { adapter: Adapter; model: ModelFacts; sites: string[] }
+  }
+  loadGenerator: {
+    request: EngineRequest & {
+      source: Source
+      /** Null keeps matrices as the file has them. */
+      storage: Storage | null
+      sha256: string | null
+      cache: boolean
+    }
+    reply: { adapter: Adapter; model: GeneratorFacts; sites: string[]; hasChatTemplate: boolean }
+  }
+  /** As `begin`, `next` and `end` of a translation. */
+  beginWriting: {
+    request: {
+      decoding: number
+      prompt: string | Message[]
+      options: Omit<GenerateOptions, 'signal'>
+    }
+    reply: PromptStep
+  }
+  nextWritten: { request: { decoding: number; count: number }; reply: WriteStep[] }
+  reconsider: {
+    request: {
+      logits: Float32Array
+      history: number[]
+      sampling: Sampling & { candidates?: number }
+    }
+    reply: Choice
   }
   tokenize: { request: { text: string }; reply: Token[] }
   /** Encodes one text; `decoding`, a number of the page's choice, stands for it until `end`. */
@@ -60,7 +98,8 @@ export type ToPage =
 
 /** The buffers of the traced tensors in a reply, which move to the page instead of being copied. */
 export function buffersOf(reply: Calls[CallName]['reply']): ArrayBuffer[] {
-  const parts: unknown[] = Array.isArray(reply) ? reply : [reply]
+  const ofPrompt = (reply as Partial<PromptStep> | null)?.traces
+  const parts: unknown[] = ofPrompt ?? (Array.isArray(reply) ? reply : [reply])
   const traces = parts.flatMap((part) => (part as { trace?: Snapshot[] } | null)?.trace ?? [])
   return [...new Set(traces.map((snapshot) => snapshot.data.buffer as ArrayBuffer))]
 }

@@ -1,6 +1,7 @@
 // What the worker does for the page: it answers every call with the one model that it has loaded.
 
 import { GlassformerError } from './errors.js'
+import { GenerationService } from './generation_service.js'
 import type { Context } from './loading.js'
 import type { CallName, Calls } from './protocol.js'
 import { TranslationService } from './translation_service.js'
@@ -11,45 +12,66 @@ type Service = {
 
 /** One model's service; a call that loads comes first. */
 export function createService(): Service {
-  let loaded: TranslationService | null = null
-  const ready = (): TranslationService => {
-    if (loaded) return loaded
+  let translation: TranslationService | null = null
+  let generation: GenerationService | null = null
+  const loaded = <T>(service: T | null): T => {
+    if (service) return service
     throw new GlassformerError('internal', 'The worker was called before its model was loaded.')
   }
+  const either = () => loaded<TranslationService | GenerationService>(translation ?? generation)
 
   return {
     async load(request, context) {
-      const { adapter, model } = (loaded = await TranslationService.load(request, context))
+      const { adapter, model } = (translation = await TranslationService.load(request, context))
       return { adapter, model: model.facts, sites: model.sites() }
     },
 
-    async tokenize({ text }) {
-      return ready().tokenize(text)
-    },
-
     begin({ decoding, text, options }, { signal }) {
-      return ready().begin(decoding, text, options, signal)
+      return loaded(translation).begin(decoding, text, options, signal)
     },
 
     next({ decoding, count }) {
-      return ready().next(decoding, count)
-    },
-
-    async end({ decoding }) {
-      await ready().end(decoding)
-      return null
+      return loaded(translation).next(decoding, count)
     },
 
     translateAll({ texts, maxTokens }, { signal }) {
-      return ready().translateAll(texts, maxTokens, signal)
+      return loaded(translation).translateAll(texts, maxTokens, signal)
+    },
+
+    async loadGenerator(request, context) {
+      const loading = GenerationService.load(request, context)
+      const { adapter, model, habits } = (generation = await loading)
+      const hasChatTemplate = habits.chatTemplate !== null
+      return { adapter, model: model.facts, sites: model.sites(), hasChatTemplate }
+    },
+
+    beginWriting({ decoding, prompt, options }, { signal }) {
+      return loaded(generation).begin(decoding, prompt, options, signal)
+    },
+
+    nextWritten({ decoding, count }) {
+      return loaded(generation).next(decoding, count)
+    },
+
+    reconsider({ logits, history, sampling }) {
+      return loaded(generation).reconsider(logits, history, sampling)
+    },
+
+    async tokenize({ text }) {
+      return either().tokenize(text)
+    },
+
+    async end({ decoding }) {
+      await either().end(decoding)
+      return null
     },
 
     async allocatedBytes() {
-      return ready().engine.allocatedBytes()
+      return either().engine.allocatedBytes()
     },
 
     dispose() {
-      return ready().dispose()
+      return either().dispose()
     },
   }
 }

@@ -92,20 +92,18 @@ export class TranslationReader {
 }
 
 /** What the K-V ring holds once the step at `position` has written its slot. */
-export function ringAt(position: number, capacity: number): Ring {
+export function ringAt(position: number, capacity: number, sinks = 0): Ring {
+  const turning = capacity - sinks
+  const written = position < sinks ? position : sinks + ((position - sinks) % turning)
   const positions = Array.from({ length: capacity }, (_, slot) => {
-    const held = position - ((position - slot) & (capacity - 1))
-    return held >= 0 ? held : -1
+    if (slot < sinks) return slot <= position ? slot : -1
+    const held = position - ((written - slot + turning) % turning)
+    return position >= sinks && held >= sinks ? held : -1
   })
-  return {
-    capacity,
-    written: position & (capacity - 1),
-    used: Math.min(position + 1, capacity),
-    positions,
-    sinks: 0,
-  }
+  return { capacity, written, used: Math.min(position + 1, capacity), positions, sinks }
 }
 
-function ofOneSentence({ site, shape, data }: Snapshot): Snapshot {
+/** A trace of a batch of one, without the axis of the batch. */
+export function ofOneSentence({ site, shape, data }: Snapshot): Snapshot {
   return { site, shape: shape.slice(1), data }
 }

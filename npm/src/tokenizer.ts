@@ -10,6 +10,8 @@ const NO_CHARACTER = '\u{FFFD}'
 export class Tokenizer {
   readonly #inner: HuggingFaceTokenizer
   readonly #special: ReadonlySet<number>
+  /** The spellings of all tokens that are no text. */
+  readonly specialPieces: string[]
   /** Characters of the longest piece of the vocabulary. */
   readonly longestPiece: number
 
@@ -27,23 +29,33 @@ export class Tokenizer {
       (token) => token.special,
     )
     this.#special = new Set(special.map((token) => token.id))
-    this.longestPiece = Math.max(
-      ...[...this.#inner.get_vocab().keys()].map((piece) => piece.length),
-    )
+    this.specialPieces = special.map((token) => token.content)
+    let longest = 1
+    for (const piece of this.#inner.get_vocab().keys()) longest = Math.max(longest, piece.length)
+    this.longestPiece = longest
   }
 
-  /** Refuses a model that these tokens do not belong to. */
-  checkAgainst(vocabulary: number, eosTokenId: number): void {
+  /** Refuses a model that has fewer tokens than these. */
+  checkSize(vocabulary: number): void {
     const size = this.#inner.get_vocab().size
     if (size > vocabulary) throw mismatch(`at most the model's ${vocabulary} tokens`, `${size}`)
+  }
+
+  /** Refuses a model whose texts end otherwise. */
+  checkEnd(eosTokenId: number): void {
     const last = this.encode('').at(-1)
     if (last !== eosTokenId)
       throw mismatch(`texts that end with the token ${eosTokenId}`, `${last ?? 'no token'}`)
   }
 
-  /** Ids of `text`, ending with the end-of-sentence token. */
-  encode(text: string): number[] {
-    return this.#inner.encode(text).ids
+  /** Ids of `text`, with the special tokens that every text of the model has, unless not wanted. */
+  encode(text: string, addSpecial = true): number[] {
+    return this.#inner.encode(text, { add_special_tokens: addSpecial }).ids
+  }
+
+  /** The token that is spelled so, if there is one. */
+  id(piece: string): number | undefined {
+    return this.#inner.token_to_id(piece)
   }
 
   /** The whole text of `ids`, without special tokens and without bytes that make no character. */

@@ -42,7 +42,7 @@ export class TranslationService {
     context: Context,
   ): Promise<TranslationService> {
     const { base, cache } = request
-    const files = await fetchFiles(request, base, [...FILES], context)
+    const files = await fetchFiles(request, base, [...FILES], [], context)
     const tokenizer = new Tokenizer(files['tokenizer.json'])
     const wanted = { ...context, source: base + WEIGHTS, name: WEIGHTS, sha256: null, cache }
     const onPart = (phase: Progress['phase'], loaded: number, total: number) =>
@@ -55,7 +55,8 @@ export class TranslationService {
         )
       })
       onPart('verify', 0, 1)
-      tokenizer.checkAgainst(model.facts.vocabulary, model.eosTokenId)
+      tokenizer.checkSize(model.facts.vocabulary)
+      tokenizer.checkEnd(model.eosTokenId)
       onPart('compile', 0, 1)
       await model.warmUp()
       onPart('ready', 1, 1)

@@ -1,6 +1,7 @@
 // The translator as a page uses it; the work is done in a worker.
 
 import { absolute, sourceFrom } from './address.js'
+import { stepsAhead } from './ahead.js'
 import { Connection } from './connection.js'
 import { GlassformerError } from './errors.js'
 import type { Calls } from './protocol.js'
@@ -78,7 +79,8 @@ export class Translator {
     const decoding = ++this.#lastDecoding
     try {
       yield await this.#connection.call('begin', { decoding, text, options }, { signal })
-      yield* this.#steps(decoding, options.trace?.length ? 1 : STEPS_AHEAD, signal)
+      const next = (count: number) => this.#connection.call('next', { decoding, count }, { signal })
+      yield* stepsAhead(next, options.trace?.length ? 1 : STEPS_AHEAD, signal)
     } finally {
       // Not waited for: what was aborted is over for the caller now, and a closed worker has freed
       // it.
@@ -107,37 +109,5 @@ export class Translator {
     return this.#connection.dispose(
       new GlassformerError('disposed', 'This Translator was disposed of. Load another.'),
     )
-  }
-
-  /**
-   * Asks for 1, 2, 4, … steps while the reader reads those before, `ahead` at most; with 1, none is
-   * asked for early.
-   */
-  async *#steps(
-    decoding: number,
-    ahead: number,
-    signal: AbortSignal | undefined,
-  ): AsyncGenerator<Step, void> {
-    const ask = (count: number) => {
-      const steps = this.#connection.call('next', { decoding, count }, { signal })
-      // The reader may leave before it waits for these; an error that it does wait for reaches it
-      // all the same.
-      steps.catch(() => {})
-      return steps
-    }
-    let count = 1
-    let coming = ask(count)
-    for (;;) {
-      const steps = await coming
-      const finished = steps.length === 0 || steps.at(-1)!.finish !== null
-      count = Math.min(count * 2, ahead)
-      if (!finished && ahead > 1) coming = ask(count)
-      for (const step of steps) {
-        signal?.throwIfAborted()
-        yield step
-      }
-      if (finished) return
-      if (ahead === 1) coming = ask(count)
-    }
   }
 }

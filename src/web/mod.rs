@@ -12,7 +12,7 @@ use wasm_bindgen::prelude::*;
 use crate::decode;
 use crate::device::Device;
 use crate::error::{Error, Result};
-use crate::weights::{Header, Opening, Storage};
+use crate::weights::{Header, Opening, Storage, Tokens};
 use browser::cpu_names;
 use objects::object;
 
@@ -65,12 +65,12 @@ impl Engine {
         head: FileHead,
         storage: &str,
     ) -> Result<LoadingTranslator> {
-        let (header, bytes) = head.complete()?;
+        let (header, opening) = head.complete()?;
         let storage = parse_storage(storage)?;
         let device = Rc::clone(&self.device);
         let translator = decode::Translator::begin;
         let mut loading = translator(device, config, generation_config, header, storage)?;
-        loading.feed(&bytes);
+        loading.feed(opening.bytes());
         Ok(LoadingTranslator { loading })
     }
 
@@ -117,16 +117,48 @@ impl FileHead {
         self.header = self.opening.push(chunk)?;
         Ok(self.header.is_some())
     }
+
+    /// The tokenizer.json that the metadata of a GGUF amounts to.
+    #[wasm_bindgen(js_name = tokenizerJson)]
+    pub fn tokenizer_json(&self) -> Result<String> {
+        self.tokens()?.to_json()
+    }
+
+    /// The template that makes a prompt of messages, if the model is for chats.
+    #[wasm_bindgen(getter, js_name = chatTemplate)]
+    pub fn chat_template(&self) -> Option<String> {
+        self.tokens().ok()?.chat_template().map(str::to_string)
+    }
+
+    /// The token that begins every text, if there is one.
+    #[wasm_bindgen(getter, js_name = beginToken)]
+    pub fn begin_token(&self) -> Option<u32> {
+        self.tokens().ok()?.begin()
+    }
+
+    /// The token that ends a text, if there is one.
+    #[wasm_bindgen(getter, js_name = endToken)]
+    pub fn end_token(&self) -> Option<u32> {
+        self.tokens().ok()?.end()
+    }
 }
 
 impl FileHead {
-    /// The head, and all bytes that were taken.
-    fn complete(self) -> Result<(Header, Vec<u8>)> {
-        let bytes = self.opening.bytes().to_vec();
-        let Some(header) = self.header else {
-            let found = format!("{} bytes: the file is truncated", bytes.len());
+    /// The complete head, and the opening with all bytes that were taken.
+    fn complete(self) -> Result<(Header, Opening)> {
+        let FileHead { opening, header } = self;
+        let Some(header) = header else {
+            let found = format!("{} bytes: the file is truncated", opening.bytes().len());
             return Err(Error::weights("header", "the head of a weight file", found));
         };
-        Ok((header, bytes))
+        Ok((header, opening))
+    }
+
+    /// What a GGUF says of its tokens.
+    fn tokens(&self) -> Result<Tokens<'_>> {
+        let metadata = self.header.as_ref().and_then(|header| header.metadata.as_ref());
+        let expected = "a GGUF, which says itself what model it is";
+        let found = "another kind of file: load the folder in which it lies";
+        metadata.map(Tokens::new).ok_or_else(|| Error::weights("header", expected, found))
     }
 }

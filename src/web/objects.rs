@@ -58,6 +58,7 @@ fn row(row: &Row) -> JsValue {
             object([
                 ("id", candidate.id.into()),
                 ("logProbability", candidate.log_probability.into()),
+                ("sampled", candidate.sampled.into()),
             ])
         })
         .collect();
@@ -69,7 +70,7 @@ fn row(row: &Row) -> JsValue {
     object([
         ("input", row.input.into()),
         ("token", row.token.into()),
-        ("logProbability", row.candidates[0].log_probability.into()),
+        ("logProbability", row.log_probability.into()),
         ("rest", row.rest().into()),
         ("candidates", candidates.into()),
         ("finish", finish),

@@ -1,0 +1,156 @@
+// The text generator's side of the worker: one model, its tokenizer, and the texts under way.
+
+import type { Source } from './address.js'
+import { Decodings } from './decodings.js'
+import { flow, type Engine, type RawStep, type Writer } from './engine.js'
+import { GlassformerError } from './errors.js'
+import type { Choice, GenerateOptions, PromptStep, Sampling, WriteStep } from './generator_types.js'
+import { filesOfFolder, tokensOfHead } from './habits.js'
+import { compiled, loadWeights, withEngine, type Context } from './loading.js'
+import { finite, wholeNumber } from './options.js'
+import { promptIds, turnEnds, type Habits } from './prompt.js'
+import type { Calls } from './protocol.js'
+import { Tokenizer } from './tokenizer.js'
+import type { Adapter, Progress, Token } from './types.js'
+import { choiceOf, promptStep, WriteReader } from './write_steps.js'
+
+const CANDIDATES = 10
+const MAX_TOKENS = 256
+const WEIGHTS = 'model.safetensors'
+
+export class GenerationService {
+  readonly #decodings = new Decodings<RawStep, WriteStep>()
+
+  private constructor(
+    readonly engine: Engine,
+    readonly adapter: Adapter,
+    readonly model: Writer,
+    readonly tokenizer: Tokenizer,
+    readonly habits: Habits,
+  ) {}
+
+  static async load(
+    request: Calls['loadGenerator']['request'],
+    context: Context,
+  ): Promise<GenerationService> {
+    const { source, sha256, cache, storage } = request
+    const folder =
+      source.kind === 'folder' ? await filesOfFolder(request, source.base, context) : null
+    if (!folder) await compiled(request)
+    let tokens = folder?.tokens
+    const onPart = (phase: Progress['phase'], loaded: number, total: number) =>
+      context.onProgress({ phase, file: '', loaded, total })
+    return withEngine(request, async (engine, adapter) => {
+      const model = await loadWeights(
+        { ...context, ...weightsOf(source), sha256, cache },
+        (weights) =>
+          flow(weights, (head) => {
+            tokens ??= tokensOfHead(head)
+            const { config = '', generation = '' } = folder ?? {}
+            return engine.beginGenerator(config, generation, head, storage ?? '')
+          }),
+      )
+      onPart('verify', 0, 1)
+      const { tokenizer, habits } = tokens!
+      tokenizer.checkSize(model.facts.vocabulary)
+      onPart('compile', 0, 1)
+      await model.warmUp()
+      onPart('ready', 1, 1)
+      return new GenerationService(engine, adapter, model, tokenizer, habits)
+    })
+  }
+
+  async tokenize(text: string): Promise<Token[]> {
+    return this.tokenizer.tokens(await this.#promptIds(text))
+  }
+
+  async begin(
+    number: number,
+    prompt: unknown,
+    options: GenerateOptions,
+    signal: AbortSignal,
+  ): Promise<PromptStep> {
+    const continuation = this.#checkedIds('continuation', options.continuation ?? [])
+    const ids = [...(await this.#promptIds(prompt)), ...continuation]
+    const ends = Array.isArray(prompt) ? turnEnds(this.tokenizer) : []
+    const writing = await this.model.begin(Uint32Array.from(ids), {
+      ...samplingOptions(options),
+      trace: options.trace ?? [],
+      candidates: wholeNumber('candidates', options.candidates, CANDIDATES),
+      maxTokens: wholeNumber('maxTokens', options.maxTokens, MAX_TOKENS),
+      ringCapacity: wholeNumber('ringCapacity', options.ringCapacity, 0),
+      sinks: wholeNumber('sinks', options.sinks, 0, 0),
+      endTokens: Uint32Array.from(new Set([...this.model.endTokens, ...ends])),
+    })
+    if (signal.aborted) {
+      writing.dispose()
+      signal.throwIfAborted()
+    }
+    const reader = new WriteReader(ids, continuation.length, writing, this.tokenizer)
+    this.#decodings.add(number, writing, (raw) => reader.read(raw))
+    return promptStep(ids, writing, this.tokenizer)
+  }
+
+  next(number: number, count: number): Promise<WriteStep[]> {
+    return this.#decodings.next(number, count)
+  }
+
+  end(number: number): Promise<void> {
+    return this.#decodings.end(number)
+  }
+
+  async reconsider(
+    logits: Float32Array,
+    history: number[],
+    sampling: Sampling & { candidates?: number },
+  ): Promise<Choice> {
+    const { vocabulary } = this.model.facts
+    if (!(logits instanceof Float32Array) || logits.length !== vocabulary) {
+      const expected = `expected ${vocabulary} values, the traced logits of one step`
+      throw new GlassformerError('input', `logits: ${expected}, found ${logits?.length ?? 'none'}.`)
+    }
+    const ids = this.#checkedIds('history', history)
+    const candidates = wholeNumber('candidates', sampling.candidates, CANDIDATES)
+    const options = { ...samplingOptions(sampling), candidates }
+    const row = await this.model.reconsider(logits, Uint32Array.from(ids), options)
+    return choiceOf(row, ids, this.tokenizer)
+  }
+
+  /** Frees everything; says how many bytes the engine holds then. */
+  async dispose(): Promise<number> {
+    await this.#decodings.endAll()
+    this.model.dispose()
+    const held = this.engine.allocatedBytes()
+    this.engine.dispose()
+    return held
+  }
+
+  #promptIds(prompt: unknown): Promise<number[]> {
+    return promptIds(prompt, this.tokenizer, this.habits, this.model.facts.maxPositions)
+  }
+
+  #checkedIds(name: string, ids: number[]): number[] {
+    const { vocabulary } = this.model.facts
+    const bad = ids.find((id) => !(Number.isInteger(id) && id >= 0 && id < vocabulary))
+    if (bad === undefined) return ids
+    const message = `${name}: expected ids from 0 to ${vocabulary - 1}, found ${String(bad)}.`
+    throw new GlassformerError('input', message)
+  }
+}
+
+/** Numbers that are possible, the greedy choice by default; what they mean, the engine checks. */
+function samplingOptions(sampling: Sampling) {
+  return {
+    temperature: finite('temperature', sampling.temperature, 0),
+    topK: wholeNumber('topK', sampling.topK, 0, 0),
+    topP: finite('topP', sampling.topP, 1),
+    minP: finite('minP', sampling.minP, 0),
+    repetitionPenalty: finite('repetitionPenalty', sampling.repetitionPenalty, 1),
+    seed: wholeNumber('seed', sampling.seed, 0, 0),
+  }
+}
+
+function weightsOf(source: Source): { source: string | Blob; name: string } {
+  if (source.kind === 'folder') return { source: source.base + WEIGHTS, name: WEIGHTS }
+  return { source: source.kind === 'file' ? source.url : source.blob, name: source.name }
+}
