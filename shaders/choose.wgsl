@@ -11,7 +11,7 @@ struct Sizes {
     B: u32, V: u32, P: u32, k: u32,
     eos: u32, pad: u32,  // the token that ends a sentence, and what follows it
     suppressed: u32,     // a token that has no probability, or V
-    steps: u32,          // rows of `results`
+    steps: u32,          // rows of `results`, a ring
 }
 
 @group(0) @binding(0) var<uniform>             sizes: Sizes;
@@ -51,7 +51,7 @@ fn choose_row(b: u32, local: u32) {
 
     // Each result row: input token, 1 if the sentence had ended before; the token, its
     // log-probability and its chance; k ids, k log-probabilities, k chances.
-    let position = min(state[STATE_POSITION], sizes.steps - 1u);
+    let position = state[STATE_POSITION] % sizes.steps;
     let out = (position * sizes.B + b) * (5u + 3u * sizes.k);
     var first_id = sizes.V;
     var last_logit = 1e38;

@@ -1,20 +1,24 @@
 // Token embedding, scaled, plus position: y[t] = scale · table[token[t]] + positions[position[t]].
+// Models with rotary positions add none here.
 
 override WORKGROUP: u32;
 override K: u32;               // width of an embedding, a multiple of 4
 override STEP: bool = false;   // tokens and position come from StepState
+override CHUNK: bool = false;  // the first position comes from StepState
+override PLACED: bool = true;  // positions are added
 override TRACE: bool = false;  // store both terms
 
 struct Sizes { T: u32, S: u32, scale: f32 }
 
 @group(0) @binding(0) var<uniform>             sizes: Sizes;
-@group(0) @binding(1) var<storage, read>       tokens: array<u32>;           // [T], or StepState
-@group(0) @binding(2) var<storage, read>       weight: array<vec4<u32>>;     // [V, K] packed
-@group(0) @binding(3) var<storage, read>       rows: array<u32>;             // [V, scale, bias, blocks]
-@group(0) @binding(4) var<storage, read>       positions: array<vec4<f32>>;  // [P, K]
-@group(0) @binding(5) var<storage, read_write> y: array<vec4<f32>>;          // [T, K]
-@group(0) @binding(6) var<storage, read_write> embedding: array<vec4<f32>>;  // [T, K]
-@group(0) @binding(7) var<storage, read_write> position: array<vec4<f32>>;   // [T, K]
+@group(0) @binding(1) var<storage, read>       tokens: array<u32>;           // [T]
+@group(0) @binding(2) var<storage, read>       state: array<u32>;            // StepState
+@group(0) @binding(3) var<storage, read>       weight: array<vec4<u32>>;     // [V, K] packed
+@group(0) @binding(4) var<storage, read>       rows: array<u32>;             // [V, scale, bias, blocks]
+@group(0) @binding(5) var<storage, read>       positions: array<vec4<f32>>;  // [P, K]
+@group(0) @binding(6) var<storage, read_write> y: array<vec4<f32>>;          // [T, K]
+@group(0) @binding(7) var<storage, read_write> embedding: array<vec4<f32>>;  // [T, K]
+@group(0) @binding(8) var<storage, read_write> position: array<vec4<f32>>;   // [T, K]
 
 override K4: u32 = K / 4u;
 
@@ -30,14 +34,16 @@ fn embed(
         var token = 0u;
         var p = 0u;
         if (STEP) {
-            token = tokens[STATE_TOKENS + t];
-            p = tokens[STATE_POSITION];
+            token = state[STATE_TOKENS + t];
+            p = state[STATE_POSITION];
         } else {
             token = tokens[t];
             p = t % sizes.S;
+            if (CHUNK) { p += state[STATE_POSITION]; }
         }
         let e = weight4(token, column4) * scale_bias(token).x * sizes.scale;
-        let q = positions[p * K4 + column4];
+        var q = vec4(0.0);
+        if (PLACED) { q = positions[p * K4 + column4]; }
         if (TRACE) {
             embedding[at] = e;
             position[at] = q;

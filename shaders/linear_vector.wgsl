@@ -1,22 +1,24 @@
-// Matrix-vector product for decoding: y[n] = act(Σ_k norm(x)[k] w[n, k] + bias[n]) + residual[n].
+// Matrix-vector product for decoding: y[n] = act(Σ_k p(x)[k] w[n, k] + bias[n]) + residual[n], where
+// p is what stands before it: nothing, a norm, or a gated activation.
 // LANES invocations share a row of w; each holds 64 values of x while rows go by.
 
 override WORKGROUP: u32;
 override LANES: u32;             // invocations that share a row
 override TURN: u32;              // rows that one group of lanes takes before it stores
 override K: u32;                 // width of x, a multiple of 4
-override NORM: bool = false;     // x is normalised first, and stored as `normed`
+override PROLOGUE: u32 = 0u;     // 0 none, 1 layer norm, 2 RMS norm, 3 gate; stored as `prepared`
+override GATE: u32 = 0u;         // the activation of the gate
 
 struct Sizes { N: u32, epsilon: f32 }
 
 @group(0) @binding(0) var<uniform>             sizes: Sizes;
-@group(0) @binding(1) var<storage, read>       x: array<vec4<f32>>;          // [T, K]
-@group(0) @binding(2) var<storage, read>       gain_bias: array<vec4<f32>>;  // [2, K]
+@group(0) @binding(1) var<storage, read>       x: array<vec4<f32>>;          // [T, K], before a gate [T, 2K]
+@group(0) @binding(2) var<storage, read>       gain_bias: array<vec4<f32>>;  // [2 or 1, K]
 @group(0) @binding(3) var<storage, read>       weight: array<vec4<u32>>;     // [N, K] packed
 @group(0) @binding(4) var<storage, read>       rows: array<u32>;             // [N, scale, bias, blocks]
 @group(0) @binding(5) var<storage, read>       residual: array<f32>;         // [T, N]
 @group(0) @binding(6) var<storage, read_write> y: array<f32>;                // [T, N]
-@group(0) @binding(7) var<storage, read_write> normed: array<vec4<f32>>;     // [T, K]
+@group(0) @binding(7) var<storage, read_write> prepared: array<vec4<f32>>;   // [T, K]
 @group(0) @binding(8) var<storage, read_write> before: array<f32>;           // [T, N]
 
 override K4: u32 = K / 4u;
@@ -25,12 +27,17 @@ override RUNS: u32 = (BLOCKS + LANES * ALIKE - 1u) / (LANES * ALIKE) * ALIKE;  /
 override GROUPS: u32 = WORKGROUP / LANES;
 override EXACT: bool = RUNS * LANES * 16u == K && (RUNS < 4u || RUNS % 4u == 0u);  // no edge
 
+const LAYER_NORM = 1u;
+const RMS_NORM = 2u;
+const GATED = 3u;
+
 struct Moments { mean: f32, deviation: f32 }
 
 // Mean and 1/√(variance + ε) of a row of x, in one pass over values shifted by the first of them.
 fn moments(token: u32, lane: u32, local: u32) -> Moments {
-    if (!NORM) { return Moments(0.0, 1.0); }
-    let shift = x[token * K4].x;
+    if (PROLOGUE != LAYER_NORM && PROLOGUE != RMS_NORM) { return Moments(0.0, 1.0); }
+    var shift = 0.0;
+    if (PROLOGUE == LAYER_NORM) { shift = x[token * K4].x; }
     var total = 0.0;
     var squares = 0.0;
     for (var at = lane; at < K4; at += LANES) {
@@ -38,17 +45,24 @@ fn moments(token: u32, lane: u32, local: u32) -> Moments {
         total += value.x + value.y + value.z + value.w;
         squares += dot(value, value);
     }
-    let mean = sum_lanes(total, local) / f32(K);
+    var mean = 0.0;
+    if (PROLOGUE == LAYER_NORM) { mean = sum_lanes(total, local) / f32(K); }
     let variance = sum_lanes(squares, local) / f32(K) - mean * mean;
     return Moments(mean + shift, inverseSqrt(max(variance, 0.0) + sizes.epsilon));
 }
 
-// Four values of x, normalised; zeros beyond K.
+// Four values of x after the prologue; zeros beyond K.
 fn load(token: u32, at: u32, m: Moments) -> vec4<f32> {
     if (!EXACT && at >= K4) { return vec4(0.0); }
+    if (PROLOGUE == GATED) {
+        return activate4(GATE, x[token * 2u * K4 + at]) * x[token * 2u * K4 + K4 + at];
+    }
     let value = x[token * K4 + at];
-    if (!NORM) { return value; }
-    return (value - m.mean) * m.deviation * gain_bias[at] + gain_bias[K4 + at];
+    if (PROLOGUE == LAYER_NORM) {
+        return (value - m.mean) * m.deviation * gain_bias[at] + gain_bias[K4 + at];
+    }
+    if (PROLOGUE == RMS_NORM) { return value * m.deviation * gain_bias[at]; }
+    return value;
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -60,9 +74,9 @@ fn linear_vector(
     let lane = local % LANES;
     let token = group.y;
     let m = moments(token, lane, local);
-    if (NORM && group.x == 0u && local < LANES) {
+    if (PROLOGUE != 0u && group.x == 0u && local < LANES) {
         for (var at = lane; at < K4; at += LANES) {
-            normed[token * K4 + at] = load(token, at, m);
+            prepared[token * K4 + at] = load(token, at, m);
         }
     }
     for (var run = 0u; run < RUNS; run += 4u) {

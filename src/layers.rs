@@ -5,6 +5,7 @@ use crate::loading::{Layout, Loader, Part as Rows};
 use crate::ops::activation::Activation;
 use crate::ops::attention::{Attention, Keys};
 use crate::ops::linear::Epilogue;
+use crate::ops::norm::{Kind, Norm};
 use crate::ops::weight::Weight;
 use crate::site::{Block, Part, Site, Stack};
 use crate::tape::{Tape, Tensor};
@@ -18,34 +19,52 @@ impl Loader<'_> {
         self.matrix(inputs, &names.iter().map(part).collect::<Vec<_>>())
     }
 
-    /// Gain and bias of a norm, `[2, K]`.
-    pub fn norm(&self, weights: &Weights, name: &str, width: usize) -> Result<Norm> {
-        let gain_bias = self.vectors(&weights.pp(name), &["weight", "bias"], width)?;
-        Ok(Norm { gain_bias })
+    /// A norm of rows of `width`.
+    pub fn norm(
+        &self,
+        weights: &Weights,
+        name: &str,
+        width: usize,
+        kind: Kind,
+        epsilon: f32,
+    ) -> Result<Norm> {
+        let names: &[&str] = match kind {
+            Kind::Layer => &["weight", "bias"],
+            Kind::Rms => &["weight"],
+        };
+        Ok(Norm { kind, gain_bias: self.vectors(&weights.pp(name), names, width)?, epsilon })
     }
 }
 
-/// Gain and bias of a layer norm, `[2, D]`.
+/// Where the norm of a block stands.
 #[derive(Debug, Clone, Copy)]
-pub struct Norm {
-    gain_bias: Tensor,
+pub enum Normed {
+    /// In front: the block adds to what is never normalised itself (GPT-2, Llama).
+    Before(Norm),
+    /// Behind, on the sum (MarianMT).
+    After(Norm),
 }
 
-/// The end of a block: a product, the block's input added, and the norm of the sum.
+/// What every block has around it: a norm, a last product, and the block's input added to that.
 #[derive(Debug, Clone, Copy)]
-pub struct Output {
+pub struct Frame {
+    /// The norm.
+    pub norm: Normed,
     /// `[D, ..]`
-    pub weight: Weight,
-    /// After the residual.
-    pub norm: Norm,
+    pub output: Weight,
 }
 
-impl Output {
-    /// What PyTorch adds to the variance.
-    const EPSILON: f32 = 1e-5;
+impl Frame {
+    /// What the block reads of `x` `[.., D]`.
+    fn enter(&self, tape: &mut Tape, x: Tensor, site: &dyn Fn(Part) -> Site) -> Tensor {
+        match self.norm {
+            Normed::Before(norm) => normed(tape, x, &norm, site),
+            Normed::After(_) => x,
+        }
+    }
 
     /// `x` `[.., D]` is what went into the block, `inner` what the block made of it.
-    fn forward(
+    fn leave(
         &self,
         tape: &mut Tape,
         x: Tensor,
@@ -53,12 +72,19 @@ impl Output {
         site: &dyn Fn(Part) -> Site,
     ) -> Tensor {
         let epilogue = Epilogue::Residual(x, site(Part::Output));
-        let residual = tape.linear(inner, &self.weight, epilogue);
+        let residual = tape.linear(inner, &self.output, epilogue);
         tape.trace(site(Part::Residual), residual);
-        let norm = tape.norm(residual, self.norm.gain_bias, Output::EPSILON);
-        tape.trace(site(Part::Norm), norm);
-        norm
+        match self.norm {
+            Normed::Before(_) => residual,
+            Normed::After(norm) => normed(tape, residual, &norm, site),
+        }
     }
+}
+
+fn normed(tape: &mut Tape, x: Tensor, norm: &Norm, site: &dyn Fn(Part) -> Site) -> Tensor {
+    let y = tape.norm(x, norm);
+    tape.trace(site(Part::Norm), y);
+    y
 }
 
 /// Where a block stands in the model.
@@ -76,44 +102,77 @@ impl At {
     }
 }
 
-/// Attention of a stack over its own positions: all heads, the residual and the norm after it.
+/// The heads of attention.
+#[derive(Debug, Clone, Copy)]
+pub struct Heads {
+    /// H
+    pub queries: u32,
+    /// G, which divides H: so many queries share a key and a value.
+    pub keys: u32,
+    /// K
+    pub width: u32,
+}
+
+impl Heads {
+    /// Each query head with keys of its own.
+    pub fn alone(heads: u32, width: u32) -> Heads {
+        Heads { queries: heads, keys: heads, width }
+    }
+}
+
+/// Attention of a stack over its own positions: all heads, the residual and the norm.
 #[derive(Debug, Clone, Copy)]
 pub struct SelfAttention {
     /// Where it stands.
     pub at: At,
-    /// H
-    pub heads: u32,
-    /// `[3D, D]`
+    /// How many, and how wide.
+    pub heads: Heads,
+    /// `[(H + 2G) · K, D]`
     pub query_key_value: Weight,
-    /// `[D, D]`, the residual and the norm.
-    pub output: Output,
+    /// `[D, H · K]`, the residual and the norm.
+    pub frame: Frame,
+    /// Table `[2, 1024, K]` of rotary positions, if queries and keys turn.
+    pub rotary: Option<Tensor>,
 }
 
 impl SelfAttention {
-    /// `x` `[B, T, D]`; `keys` says which positions a query may look at.
+    /// `x` `[B, T, D]`; `keys` says which positions a query may look at. A chunk goes into the ring
+    /// only after its queries have looked at what it will displace.
     pub fn forward(&self, tape: &mut Tape, x: Tensor, keys: Keys) -> Tensor {
         let site = |part| self.at.site(Block::SelfAttention, part);
-        let [batch, times, width] = [x.shape()[0], x.shape()[1], x.width()];
-        let heads = [batch, times, self.heads, width / self.heads];
-        let rows = tape.linear(x, &self.query_key_value, Epilogue::Plain);
-        for (part, index) in [Part::Query, Part::Key, Part::Value].into_iter().zip(0..) {
-            tape.trace_columns(site(part), rows, index * width, width, &heads);
+        let Heads { queries, keys: groups, width } = self.heads;
+        let [batch, times] = [x.shape()[0], x.shape()[1]];
+        let [key, value] = [queries * width, (queries + groups) * width];
+        let entered = self.frame.enter(tape, x, &site);
+        let rows = tape.linear(entered, &self.query_key_value, Epilogue::Plain);
+        for (part, first, heads) in
+            [(Part::Query, 0, queries), (Part::Key, key, groups), (Part::Value, value, groups)]
+        {
+            let shape = [batch, times, heads, width];
+            tape.trace_columns(site(part), rows, first, heads * width, &shape);
+        }
+        if let (Keys::Chunk { state, .. }, Some(rotary)) = (keys, self.rotary) {
+            tape.rotate(rows, 0, queries + groups, state, rotary);
         }
         let context = tape.attention(Attention {
-            heads: self.heads,
-            key_value_heads: self.heads,
-            head_width: width / self.heads,
+            heads: queries,
+            key_value_heads: groups,
+            head_width: width,
             queries: (rows, 0),
-            fresh: (rows, width, 2 * width),
+            fresh: (rows, key, value),
             keys,
+            rotary: self.rotary.filter(|_| matches!(keys, Keys::Ring { .. })),
             sites: [site(Part::Scores), site(Part::Weights)],
         });
-        if let Keys::Ring { ring, .. } = keys {
-            let shape = [batch, ring.shape()[1], 2, self.heads, width / self.heads];
-            tape.trace_columns(site(Part::Ring), ring, 0, width, &shape);
+        if let Keys::Chunk { state, ring } = keys {
+            tape.store((rows, key, value), state, ring);
+        }
+        if let Keys::Ring { ring, .. } | Keys::Chunk { ring, .. } = keys {
+            let shape = [batch, ring.capacity(), 2, groups, width];
+            tape.trace_columns(site(Part::Ring), ring.slots, 0, groups * width, &shape);
         }
         tape.trace(site(Part::Context), context);
-        self.output.forward(tape, x, context, &site)
+        self.frame.leave(tape, x, context, &site)
     }
 }
 
@@ -129,7 +188,7 @@ pub struct CrossAttention {
     /// `[2D, D]`
     pub key_value: Weight,
     /// `[D, D]`, the residual and the norm.
-    pub output: Output,
+    pub frame: Frame,
 }
 
 /// Keys and values of the source for one decoder layer: computed once, read at every step.
@@ -158,7 +217,8 @@ impl CrossAttention {
         let site = |part| self.at.site(Block::CrossAttention, part);
         let [batch, times, width] = [x.shape()[0], x.shape()[1], x.width()];
         let heads = [batch, times, self.heads, width / self.heads];
-        let query = tape.linear(x, &self.query, Epilogue::Plain);
+        let entered = self.frame.enter(tape, x, &site);
+        let query = tape.linear(entered, &self.query, Epilogue::Plain);
         tape.trace_columns(site(Part::Query), query, 0, width, &heads);
         let context = tape.attention(Attention {
             heads: self.heads,
@@ -167,11 +227,21 @@ impl CrossAttention {
             queries: (query, 0),
             fresh: (memory.rows, 0, width),
             keys: Keys::Padded { lengths: memory.lengths },
+            rotary: None,
             sites: [site(Part::Scores), site(Part::Weights)],
         });
         tape.trace(site(Part::Context), context);
-        self.output.forward(tape, x, context, &site)
+        self.frame.leave(tape, x, context, &site)
     }
+}
+
+/// The first product of a feed-forward block.
+#[derive(Debug, Clone, Copy)]
+pub enum Inner {
+    /// `[F, D]`: `act(W x)`
+    Plain(Weight),
+    /// `[2F, D]`: `act(W x) · V x`, W above V.
+    Gated(Weight),
 }
 
 /// Two products with an activation between them, the residual and the norm.
@@ -179,21 +249,34 @@ impl CrossAttention {
 pub struct FeedForward {
     /// Where it stands.
     pub at: At,
-    /// `[F, D]`
-    pub inner: Weight,
+    /// The first product.
+    pub inner: Inner,
     /// Between the products.
     pub activation: Activation,
     /// `[D, F]`, the residual and the norm.
-    pub output: Output,
+    pub frame: Frame,
 }
 
 impl FeedForward {
     /// `x` `[B, T, D]`, each position for itself.
     pub fn forward(&self, tape: &mut Tape, x: Tensor) -> Tensor {
         let site = |part| self.at.site(Block::FeedForward, part);
-        let epilogue = Epilogue::Activation(self.activation, site(Part::PreActivation));
-        let inner = tape.linear(x, &self.inner, epilogue);
+        let entered = self.frame.enter(tape, x, &site);
+        let inner = match &self.inner {
+            Inner::Plain(weight) => {
+                let epilogue = Epilogue::Activation(self.activation, site(Part::PreActivation));
+                tape.linear(entered, weight, epilogue)
+            }
+            Inner::Gated(weight) => {
+                let both = tape.linear(entered, weight, Epilogue::Plain);
+                let width = both.width() / 2;
+                let shape = [x.shape()[0], x.shape()[1], width];
+                tape.trace_columns(site(Part::Gate), both, 0, width, &shape);
+                tape.trace_columns(site(Part::Up), both, width, width, &shape);
+                tape.gate(both, self.activation)
+            }
+        };
         tape.trace(site(Part::Activation), inner);
-        self.output.forward(tape, x, inner, &site)
+        self.frame.leave(tape, x, inner, &site)
     }
 }

@@ -44,6 +44,13 @@ impl Tensor {
         Tensor { place, shape: sizes, rank: shape.len() as u8 }
     }
 
+    /// The same words, or the first of them, in another shape.
+    pub fn with_shape(self, shape: &[u32]) -> Tensor {
+        let tensor = Tensor::at(self.place, shape);
+        assert!(tensor.len() <= self.len(), "{shape:?} does not fit into {:?}", self.shape());
+        tensor
+    }
+
     /// The sizes of its axes.
     pub fn shape(&self) -> &[u32] {
         &self.shape[..usize::from(self.rank)]
@@ -117,7 +124,7 @@ pub enum Command {
 }
 
 /// A dispatch kept back until its result is first read, in case the reader takes it in as its
-/// own prologue: so a layer norm costs no dispatch of its own in front of a matrix-vector product.
+/// own prologue: so a norm or a gate costs no dispatch of its own in front of a matrix-vector product.
 struct Deferred {
     dispatch: Dispatch,
     output: Tensor,

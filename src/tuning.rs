@@ -31,6 +31,8 @@ pub struct Tuning {
     pub choice_parts: u32,
     /// Invocations that draw a token, over workgroup memory whatever the adapter has.
     pub sampling_lanes: u32,
+    /// Tokens of a prompt that are taken in together at most.
+    pub chunk: u32,
     /// Decoding steps of one submission at most, when nobody watches single steps.
     pub steps: u32,
 }
@@ -52,6 +54,7 @@ impl Tuning {
                 choice_parts: 2,
                 // One lane would loop more often than lavapipe lets a kernel loop at all: 65,535 times.
                 sampling_lanes: 64,
+                chunk: 64,
                 steps: 8,
             },
             // A GPU: every lane busy, many workgroups, shared-memory tiles for many rows.
@@ -65,6 +68,7 @@ impl Tuning {
                 tiled_from: 32,
                 choice_parts: 64,
                 sampling_lanes: 256,
+                chunk: 128,
                 steps: 16,
             },
             // No subgroups: the same kernels over workgroup memory.
@@ -78,6 +82,7 @@ impl Tuning {
                 tiled_from: 32,
                 choice_parts: 32,
                 sampling_lanes: 256,
+                chunk: 128,
                 steps: 16,
             },
         }

@@ -16,7 +16,7 @@ use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
 use common::report::say;
 use common::{cases, laws_attention, laws_choice, laws_decoding, laws_models, laws_products};
-use common::{laws_sampling, random, report};
+use common::{laws_causal, laws_ring, laws_sampling, random, report};
 
 wasm_bindgen_test_configure!(run_in_browser);
 
@@ -50,6 +50,7 @@ async fn kernels_obey_their_laws() {
         say(name);
         cases::retune(&mut device, tuning);
         laws_attention::all(&device).await;
+        laws_ring::all(&device).await;
         laws_products::all(&device).await;
         laws_choice::all(&device).await;
         laws_sampling::all(&device).await;
@@ -73,6 +74,21 @@ async fn models_hold_in_every_storage_and_batch() {
     let device = Rc::new(gpu().await);
     laws_models::storages_hold_to_f32(&device).await;
     laws_models::a_batch_is_its_sentences(&device).await;
+}
+
+#[wasm_bindgen_test]
+async fn decoder_only_models_agree_with_pytorch() {
+    let device = Rc::new(gpu().await);
+    laws_causal::models_agree_with_pytorch(&device).await;
+    laws_causal::a_wrong_weight_is_detected(&device).await;
+    laws_causal::the_ring_never_ends(&device).await;
+}
+
+#[wasm_bindgen_test]
+async fn writing_obeys_its_laws() {
+    let device = Rc::new(gpu().await);
+    laws_causal::writing_obeys_its_laws(&device).await;
+    laws_causal::a_prompt_may_be_taken_in_anyhow(&device).await;
 }
 
 #[wasm_bindgen_test]

@@ -4,7 +4,7 @@
 #[allow(dead_code, reason = "each test has its part of it, and tests/browser.rs all")]
 mod common;
 
-use common::{cases, laws_attention, laws_choice, laws_products, laws_sampling};
+use common::{cases, laws_attention, laws_choice, laws_products, laws_ring, laws_sampling};
 use common::{native, random, report};
 use glassformer::device::Device;
 
@@ -31,6 +31,11 @@ fn products_obey_their_laws() {
 }
 
 #[test]
+fn the_ring_obeys_its_laws() {
+    under_all_tunings(async |device| laws_ring::all(device).await);
+}
+
+#[test]
 fn choices_obey_their_laws() {
     under_all_tunings(async |device| laws_choice::all(device).await);
 }
@@ -46,6 +51,7 @@ fn the_twins_obey_the_laws() {
     let device = Device::cpu();
     pollster::block_on(async {
         laws_attention::all(&device).await;
+        laws_ring::all(&device).await;
         laws_products::all(&device).await;
         laws_choice::all(&device).await;
         laws_sampling::all(&device).await;

@@ -13,6 +13,7 @@ use glassformer::loading::Loader;
 use glassformer::models::marian::{Cache, Marian};
 use glassformer::models::marian_config::Config;
 use glassformer::ops::choose::{Choice, result_words};
+use glassformer::ops::store::Ring;
 use glassformer::recording::Recording;
 use glassformer::site::Filter;
 use glassformer::tape::{Command, Dispatch, Place, Tape, Tensor};
@@ -43,7 +44,7 @@ fn record(batch: u32, patterns: &[&str]) -> [Recording; 2] {
     let [tokens, lengths, state] = [&[batch, 8][..], &[batch], &[4 + 2 * batch]].map(tensor);
     let width = model.config.model_width as u32;
     let cache = |_| Cache {
-        ring: tensor(&[batch, 8, 2, width]),
+        ring: Ring { slots: tensor(&[batch, 8, 2, width]), sinks: 0 },
         memory: Memory { rows: tensor(&[batch, 8, 2 * width]), lengths },
     };
     let caches: Vec<Cache> = (0..model.config.decoder.layers).map(cache).collect();

@@ -1,34 +1,25 @@
 //! Greedy decoding of a batch: encode once, then steps that the device repeats by itself.
 
-use std::collections::VecDeque;
 use std::rc::Rc;
 
 use crate::decode::buffers::Buffers;
 use crate::decode::options::{check, limits};
-use crate::decode::{Finish, Options, Row, Step, Translator};
-use crate::device::{Device, Program, Running, Timing};
+use crate::decode::steps::{RESULTS, Steps};
+use crate::decode::{Options, Step, Translator};
+use crate::device::Timing;
 use crate::error::Result;
 use crate::layers::Memory;
 use crate::models::marian::Cache;
 use crate::ops::choose::{Choice, first_state, result_words};
+use crate::ops::store::Ring;
 use crate::site::{Filter, Snapshot};
-use crate::tape::{Tape, Tensor};
+use crate::tape::Tape;
 
 /// A batch of sentences on its way.
 pub struct Decoding {
     translator: Rc<Translator>,
-    step: Program,
-    buffers: Buffers,
-    results: Tensor,
-    traced: bool,
-    candidates: u32,
-    batch: u32,
+    steps: Steps,
     max_tokens: u32,
-    /// Tokens at most of each sentence: what it would have by itself, whatever it is batched with.
-    limits: Vec<u32>,
-    position: u32,
-    launched: u32,
-    ended: Vec<bool>,
     /// What was traced while encoding.
     pub encoded: Vec<Snapshot>,
     /// S, the length to which sources were padded.
@@ -37,8 +28,6 @@ pub struct Decoding {
     pub ring_capacity: u32,
 }
 
-/// Submissions under way at once.
-const UNDER_WAY: usize = 2;
 /// Sources are padded to a multiple of this.
 const SOURCE_BLOCK: u32 = 8;
 impl Decoding {
@@ -64,10 +53,11 @@ impl Decoding {
         let lengths = buffers.tensor("source lengths", &[batch])?;
         let state = buffers.tensor("step state", &[4 + 2 * batch])?;
         let row = result_words(options.candidates);
-        let results = buffers.tensor("results", &[max_tokens, batch, row])?;
+        let results = buffers.tensor("results", &[RESULTS, batch, row])?;
         let mut caches = vec![];
         for _ in 0..config.decoder.layers {
-            let ring = buffers.tensor("K-V ring", &[batch, ring_capacity, 2, width])?;
+            let slots = buffers.tensor("K-V ring", &[batch, ring_capacity, 2, width])?;
+            let ring = Ring { slots, sinks: 0 };
             let rows =
                 buffers.tensor("source keys and values", &[batch, padded_length, 2 * width])?;
             caches.push(Cache { ring, memory: Memory { rows, lengths } });
@@ -111,20 +101,24 @@ impl Decoding {
         device.discard(&encode);
         Ok(Decoding {
             translator: Rc::clone(translator),
-            step,
-            results,
-            buffers,
-            traced,
-            candidates: options.candidates,
-            batch,
+            steps: Steps {
+                device: Rc::clone(device),
+                program: step,
+                buffers,
+                results,
+                candidates: options.candidates,
+                traced,
+                end_tokens: vec![generation.end_token],
+                // What each would have by itself, whatever it is batched with.
+                limits: sources
+                    .iter()
+                    .map(|source| limits(config, options, source.len() as u32).1)
+                    .collect(),
+                ended: vec![false; sources.len()],
+                position: 0,
+                launched: 0,
+            },
             max_tokens,
-            limits: sources
-                .iter()
-                .map(|source| limits(config, options, source.len() as u32).1)
-                .collect(),
-            position: 0,
-            launched: 0,
-            ended: vec![false; sources.len()],
             encoded: encoded?.snapshots,
             padded_length,
             ring_capacity,
@@ -134,40 +128,12 @@ impl Decoding {
     /// Up to `count` further steps, fewer when all sentences end; none when all have ended. While
     /// the results of some steps come back, the next ones run.
     pub async fn next(&mut self, count: u32) -> Result<Vec<Step>> {
-        let goal = self.position.saturating_add(count).min(self.max_tokens);
-        let mut steps = vec![];
-        let mut under_way = VecDeque::new();
-        loop {
-            while under_way.len() < UNDER_WAY && self.launched < goal && !self.is_over() {
-                let most = if self.traced { 1 } else { self.device().tuning().steps };
-                under_way.push_back(self.launch(most.min(goal - self.launched)));
-            }
-            let Some(running) = under_way.pop_front() else { return Ok(steps) };
-            let output = self.device().finish(running).await?;
-            let mut trace = output.snapshots;
-            for words in output.words.chunks_exact(self.step_words() as usize) {
-                if !self.is_over() {
-                    steps.push(self.read_step(words, std::mem::take(&mut trace)));
-                }
-            }
-        }
-    }
-
-    /// Submits `times` steps, and the copy of their results.
-    fn launch(&mut self, times: u32) -> Running {
-        let width = self.step_words();
-        let results = (self.buffers.of(self.results), self.launched * width, times * width);
-        self.launched += times;
-        self.device().run(&self.step, times, Some(results))
-    }
-
-    fn step_words(&self) -> u32 {
-        self.batch * result_words(self.candidates)
+        self.steps.next(count).await
     }
 
     /// Whether every sentence has ended.
     pub fn is_over(&self) -> bool {
-        self.position == self.max_tokens || self.ended.iter().all(|ended| *ended)
+        self.steps.is_over()
     }
 
     /// Tokens at most.
@@ -177,45 +143,16 @@ impl Decoding {
 
     /// Kernels that one step runs.
     pub fn dispatches(&self) -> usize {
-        self.step.dispatches()
+        self.steps.program.dispatches()
+    }
+
+    /// The model that translates.
+    pub fn translator(&self) -> &Rc<Translator> {
+        &self.translator
     }
 
     /// Times every kernel of a step by itself, on a GPU; the decoding is spent afterwards.
     pub async fn profile(self, repeats: u32, now: &dyn Fn() -> f64) -> Result<Vec<Timing>> {
-        self.device().profile(&self.step, repeats, now).await
-    }
-
-    fn device(&self) -> &Device {
-        &self.translator.device
-    }
-
-    fn read_step(&mut self, words: &[u32], trace: Vec<Snapshot>) -> Step {
-        let end_token = self.translator.model.config.generation.end_token;
-        let k = self.candidates as usize;
-        let mut rows = vec![];
-        let sentences = self.ended.iter_mut().zip(&self.limits);
-        let row_words = result_words(self.candidates) as usize;
-        for (words, (ended, limit)) in words.chunks_exact(row_words).zip(sentences) {
-            let row = Row::read(words, k);
-            let active = !*ended;
-            let token = row.token;
-            let is_last = self.position + 1 == *limit;
-            let finish = match (active, token == end_token, is_last) {
-                (true, true, _) => Some(Finish::End),
-                (true, false, true) => Some(Finish::Length),
-                _ => None,
-            };
-            *ended |= finish.is_some();
-            rows.push(Row { finish, active, ..row });
-        }
-        let step = Step { position: self.position, rows, trace };
-        self.position += 1;
-        step
-    }
-}
-
-impl Drop for Decoding {
-    fn drop(&mut self) {
-        self.translator.device.discard(&self.step);
+        self.steps.profile(repeats, now).await
     }
 }

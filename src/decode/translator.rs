@@ -3,31 +3,21 @@
 use std::io::Read;
 use std::rc::Rc;
 
+use crate::decode::loaded::Loaded;
 use crate::decode::{Decoding, Options};
 use crate::device::Device;
 use crate::error::Result;
-use crate::loading::{Loader, Loading};
+use crate::loading::Loading;
 use crate::models::marian::Marian;
 use crate::models::marian_config::Config;
-use crate::tape::Buffer;
-use crate::weights::{Header, Opening, Storage, Weights};
+use crate::weights::{Header, Storage};
 
 /// A MarianMT model on a device.
-pub struct Translator {
-    pub(super) device: Rc<Device>,
-    pub(super) model: Marian,
-    /// How its matrices are stored.
-    pub storage: Storage,
-    /// Bytes of its weights on the device.
-    pub weight_bytes: u64,
-    /// Values in all its weights.
-    pub parameters: u64,
-    buffers: Vec<Buffer>,
-}
+pub type Translator = Loaded<Marian>;
 
 impl Translator {
-    /// Reads config.json and generation_config.json, and makes room for the weights of the file with
-    /// this head, which are still to come.
+    /// Reads config.json and generation_config.json, and makes room for the weights of the file
+    /// with this head, which are still to come.
     pub fn begin(
         device: Rc<Device>,
         config: &str,
@@ -36,26 +26,9 @@ impl Translator {
         storage: Option<Storage>,
     ) -> Result<Loading<Translator>> {
         let config = Config::parse(config, generation)?;
-        let weights = Weights::new(header);
-        let before = device.allocated_bytes();
-        let loader = Loader::new(&device, storage);
-        let model = match Marian::load(config, &weights, &loader) {
-            Ok(model) => model,
-            Err(error) => {
-                loader.release();
-                return Err(error);
-            }
-        };
-        let mut room = loader.finish();
-        let translator = Translator {
-            storage: room.storage,
-            weight_bytes: device.allocated_bytes() - before,
-            parameters: weights.values_read(),
-            device: Rc::clone(&device),
-            model,
-            buffers: std::mem::take(&mut room.buffers),
-        };
-        Ok(Loading::new(translator, device, room, weights.header()))
+        Loaded::begin_with(device, header, storage, |weights, loader| {
+            Marian::load(config, weights, loader)
+        })
     }
 
     /// The same, and reads the file of `length` bytes, a piece at a time. `progress` is told bytes
@@ -64,26 +37,19 @@ impl Translator {
         device: Rc<Device>,
         config: &str,
         generation: &str,
-        mut file: impl Read,
+        file: impl Read,
         length: u64,
         storage: Storage,
         progress: &dyn Fn(u64, u64),
     ) -> Result<Translator> {
-        let mut opening = Opening::new(Some(length));
-        let header = opening.read(&mut file)?;
-        let mut loading = Translator::begin(device, config, generation, header, Some(storage))?;
-        loading.feed(opening.bytes());
-        loading.read(&mut file, progress)
+        Loaded::read(file, length, progress, |header| {
+            Translator::begin(device, config, generation, header, Some(storage))
+        })
     }
 
     /// Its sizes and habits.
     pub fn config(&self) -> &Config {
         &self.model.config
-    }
-
-    /// The device that it lives on.
-    pub fn device(&self) -> &Rc<Device> {
-        &self.device
     }
 
     /// Makes the pipelines that decoding needs, and waits until they are ready: what a first
@@ -94,11 +60,5 @@ impl Translator {
         let mut decoding = Decoding::begin(self, &[vec![end]], &options).await?;
         decoding.next(2).await?;
         Ok(())
-    }
-}
-
-impl Drop for Translator {
-    fn drop(&mut self) {
-        self.buffers.iter().for_each(|buffer| self.device.release(*buffer));
     }
 }

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
+use crate::ops::activation::Activation;
 
 /// The fields of a file that have not been accounted for yet. Taking a field accounts for it;
 /// `null` counts as absent, as it does in transformers.
@@ -74,6 +75,48 @@ impl Fields {
         match id {
             Some(id) if id < vocabulary as u64 => Ok(Some(id as u32)),
             _ => Err(self.error(field, format!("one token id below {vocabulary}"), &value)),
+        }
+    }
+
+    /// Takes token ids: one, or a list of them; none if there is no such field.
+    pub fn tokens(&mut self, field: &str, vocabulary: usize) -> Result<Vec<u32>> {
+        let Some(value) = self.take(field) else {
+            return Ok(vec![]);
+        };
+        let ids = value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
+        let id = |id: &Value| id.as_u64().filter(|id| *id < vocabulary as u64);
+        let ids: Option<Vec<u32>> = ids.iter().map(|each| Some(id(each)? as u32)).collect();
+        ids.ok_or_else(|| self.error(field, format!("token ids below {vocabulary}"), &value))
+    }
+
+    /// Takes a number above 0.
+    pub fn real(&mut self, field: &str, default: f64) -> Result<f64> {
+        match self.take(field) {
+            None => Ok(default),
+            Some(value) => match value.as_f64().filter(|number| *number > 0.0) {
+                Some(number) => Ok(number),
+                None => Err(self.error(field, "a number above 0", &value)),
+            },
+        }
+    }
+
+    /// Takes the name of an activation.
+    pub fn activation(&mut self, field: &str, default: &str) -> Result<Activation> {
+        let value = self.take(field).unwrap_or_else(|| default.into());
+        value.as_str().and_then(Activation::parse).ok_or_else(|| {
+            let expected = "relu, gelu, gelu_new, gelu_pytorch_tanh, silu, swish, tanh or sigmoid";
+            self.error(field, expected, &value)
+        })
+    }
+
+    /// A size divided by another that has to divide it.
+    pub fn quotient(&self, name: &str, size: usize, field: &str, by: usize) -> Result<usize> {
+        match size.is_multiple_of(by) {
+            true => Ok(size / by),
+            false => {
+                let expected = format!("a divisor of {name} {size}");
+                Err(Error::config(self.name(field), expected, by.to_string()))
+            }
         }
     }
 

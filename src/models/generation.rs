@@ -22,7 +22,7 @@ pub struct Generation {
 }
 
 /// Fields about writing that change nothing here: they tune beams, sampling or what is returned.
-const HARMLESS: &str = "\
+pub(super) const HARMLESS: &str = "\
     _from_model_config assistant_confidence_threshold assistant_lookbehind bos_token_id \
     cache_implementation diversity_penalty early_stopping epsilon_cutoff eta_cutoff \
     is_assistant length_penalty max_time min_p num_assistant_tokens \
@@ -32,7 +32,7 @@ const HARMLESS: &str = "\
     temperature top_h top_k top_p transformers_version typical_p use_cache use_model_defaults";
 
 /// Fields about writing that would change which token is best.
-const ONLY: &[(&str, &str)] = &[
+pub(super) const ONLY: &[(&str, &str)] = &[
     ("do_sample", "false"),
     ("min_length", "0"),
     ("min_new_tokens", "0"),

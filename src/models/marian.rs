@@ -1,12 +1,16 @@
 //! MarianMT, the encoder-decoder of Helsinki-NLP/opus-mt: `model_type` "marian" of transformers.
 
 use crate::error::{Error, Result};
-use crate::layers::{At, CrossAttention, FeedForward, Memory, Output, SelfAttention};
+use crate::layers::{
+    At, CrossAttention, FeedForward, Frame, Heads, Inner, Memory, Normed, SelfAttention,
+};
 use crate::loading::{Layout, Loader, Part};
 use crate::models::marian_config::{Config, Stack as Sizes};
 use crate::ops::attention::Keys;
 use crate::ops::embed::{Embedding, Tokens};
 use crate::ops::linear::Epilogue;
+use crate::ops::norm::Kind;
+use crate::ops::store::Ring;
 use crate::ops::weight::Weight;
 use crate::site::{Site, Stack};
 use crate::tape::{Tape, Tensor};
@@ -37,8 +41,8 @@ struct DecoderLayer {
 /// What a decoder layer keeps between steps.
 #[derive(Debug, Clone, Copy)]
 pub struct Cache {
-    /// Keys and values of the target so far, `[B, C, 2, D]`.
-    pub ring: Tensor,
+    /// Keys and values of the target so far.
+    pub ring: Ring,
     /// Keys and values of the source.
     pub memory: Memory,
 }
@@ -175,13 +179,13 @@ impl Embeddings {
         Ok(Embeddings {
             source: Embedding {
                 table: source,
-                positions: source_positions,
+                positions: Some(source_positions),
                 scale,
                 sites: sites(Stack::Encoder),
             },
             target: Embedding {
                 table: target,
-                positions: target_positions,
+                positions: Some(target_positions),
                 scale,
                 sites: sites(Stack::Decoder),
             },
@@ -200,12 +204,13 @@ fn self_attention(
     let part = weights.pp("self_attn");
     Ok(SelfAttention {
         at,
-        heads: sizes.heads as u32,
+        heads: Heads::alone(sizes.heads as u32, (width / sizes.heads) as u32),
         query_key_value: loader.linear(&part, &["q_proj", "k_proj", "v_proj"], [width, width])?,
-        output: Output {
-            weight: loader.linear(&part, &["out_proj"], [width, width])?,
-            norm: loader.norm(weights, "self_attn_layer_norm", width)?,
+        frame: Frame {
+            output: loader.linear(&part, &["out_proj"], [width, width])?,
+            norm: norm_after(weights, loader, "self_attn_layer_norm", width)?,
         },
+        rotary: None,
     })
 }
 
@@ -222,9 +227,9 @@ fn cross_attention(
         heads: config.decoder.heads as u32,
         query: loader.linear(&part, &["q_proj"], [width, width])?,
         key_value: loader.linear(&part, &["k_proj", "v_proj"], [width, width])?,
-        output: Output {
-            weight: loader.linear(&part, &["out_proj"], [width, width])?,
-            norm: loader.norm(weights, "encoder_attn_layer_norm", width)?,
+        frame: Frame {
+            output: loader.linear(&part, &["out_proj"], [width, width])?,
+            norm: norm_after(weights, loader, "encoder_attn_layer_norm", width)?,
         },
     })
 }
@@ -242,13 +247,18 @@ fn feed_forward(
     };
     Ok(FeedForward {
         at,
-        inner: loader.linear(weights, &["fc1"], [inner, width])?,
+        inner: Inner::Plain(loader.linear(weights, &["fc1"], [inner, width])?),
         activation: config.activation,
-        output: Output {
-            weight: loader.linear(weights, &["fc2"], [width, inner])?,
-            norm: loader.norm(weights, "final_layer_norm", width)?,
+        frame: Frame {
+            output: loader.linear(weights, &["fc2"], [width, inner])?,
+            norm: norm_after(weights, loader, "final_layer_norm", width)?,
         },
     })
+}
+
+/// PyTorch's ε.
+fn norm_after(weights: &Weights, loader: &Loader, name: &str, width: usize) -> Result<Normed> {
+    Ok(Normed::After(loader.norm(weights, name, width, Kind::Layer, 1e-5)?))
 }
 
 /// Sinusoidal positions `[P, D]`: sines in the first half of a row, cosines in the second, as

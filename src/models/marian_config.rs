@@ -101,7 +101,7 @@ impl Config {
             fields.number(alias, size, size)?;
         }
 
-        let activation = read_activation(&mut fields)?;
+        let activation = fields.activation("activation_function", "gelu")?;
         let scale_embedding = fields.truth("scale_embedding", false)?;
         let tie_head = fields.truth("tie_word_embeddings", true)?;
         let generation =
@@ -217,14 +217,4 @@ impl Stack {
         let field = format!("{}, {stack}_attention_heads", fields.file());
         Err(Error::config(field, format!("a divisor of d_model {model_width}"), heads.to_string()))
     }
-}
-
-fn read_activation(fields: &mut Fields) -> Result<Activation> {
-    let Some(value) = fields.take("activation_function") else {
-        return Ok(Activation::Gelu);
-    };
-    value.as_str().and_then(Activation::parse).ok_or_else(|| {
-        let expected = "relu, gelu, gelu_new, gelu_pytorch_tanh, silu, swish, tanh or sigmoid";
-        fields.error("activation_function", expected, &value)
-    })
 }

@@ -65,7 +65,7 @@ pub struct Choice {
     pub bans_padding: bool,
     /// StepState.
     pub state: Tensor,
-    /// `[steps, B, 5 + 3k]`
+    /// `[R, B, 5 + 3k]`: the row of a step is its position modulo R.
     pub results: Tensor,
     /// Where the token is drawn; else it is the best one.
     pub sampler: Option<Sampler>,
@@ -138,7 +138,7 @@ fn twin(call: &mut Call) {
     let view = sampled.then(|| View { parameters: sampling, draw });
     let [width, row_width] = [part_words(best), result_words(best)].map(|words| words as usize);
     let k = best as usize;
-    let position = state[POSITION].min(steps - 1) as usize;
+    let position = (state[POSITION] % steps) as usize;
     for b in 0..batch as usize {
         let part = |p: usize| &candidates[(b * parts as usize + p) * width..][..width];
         let all = (0..parts as usize).map(part);

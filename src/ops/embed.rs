@@ -19,6 +19,7 @@ pub const KERNEL: Kernel = Kernel {
     ],
     bindings: &[
         ("tokens", Access::Read),
+        ("state", Access::Read),
         ("weight", Access::Read),
         ("rows", Access::Read),
         ("positions", Access::Read),
@@ -26,7 +27,7 @@ pub const KERNEL: Kernel = Kernel {
         ("embedding", Access::Write),
         ("position", Access::Write),
     ],
-    constants: &["WORKGROUP", "K", "STEP", "STORAGE", "TRACE"],
+    constants: &["WORKGROUP", "K", "STEP", "CHUNK", "PLACED", "STORAGE", "TRACE"],
     reduces: false,
     twin,
 };
@@ -36,6 +37,13 @@ pub const KERNEL: Kernel = Kernel {
 pub enum Tokens {
     /// `[B, S]` ids; each row starts at position 0.
     Given(Tensor),
+    /// `[B, S]` ids; each row starts at the position in StepState.
+    Chunk {
+        /// `[B, S]`
+        ids: Tensor,
+        /// StepState.
+        state: Tensor,
+    },
     /// StepState: one token a sentence, all at its position.
     Step {
         /// StepState.
@@ -50,8 +58,8 @@ pub enum Tokens {
 pub struct Embedding {
     /// `[V, K]`
     pub table: Weight,
-    /// `[P, K]`
-    pub positions: Tensor,
+    /// `[P, K]`, if positions are embedded at all.
+    pub positions: Option<Tensor>,
     /// What token embeddings are multiplied with.
     pub scale: f32,
     /// The names of the scaled embedding and of the position.
@@ -70,9 +78,10 @@ impl Tape {
     /// Vectors `[B, S, K]` of the tokens.
     pub fn embed(&mut self, tokens: Tokens, embedding: &Embedding) -> Tensor {
         let Embedding { table, positions, scale, sites } = embedding;
-        let (ids, batch, sequence, step) = match tokens {
-            Tokens::Given(ids) => (ids, ids.rows(), ids.width(), false),
-            Tokens::Step { state, batch } => (state, batch, 1, true),
+        let (ids, state, [batch, sequence]) = match tokens {
+            Tokens::Given(ids) => (ids, Tensor::NOTHING, [ids.rows(), ids.width()]),
+            Tokens::Chunk { ids, state } => (ids, state, [ids.rows(), ids.width()]),
+            Tokens::Step { state, batch } => (Tensor::NOTHING, state, [batch, 1]),
         };
         let shape = [batch, sequence, table.inputs];
         let traced = sites.iter().any(|site| self.wants(*site));
@@ -85,15 +94,27 @@ impl Tape {
             constants: vec![
                 ("WORKGROUP", f64::from(workgroup)),
                 ("K", f64::from(table.inputs)),
-                ("STEP", f64::from(step)),
+                ("STEP", f64::from(matches!(tokens, Tokens::Step { .. }))),
+                ("CHUNK", f64::from(matches!(tokens, Tokens::Chunk { .. }))),
+                ("PLACED", f64::from(positions.is_some())),
                 ("STORAGE", code(table.storage)),
                 ("TRACE", f64::from(traced)),
             ],
             sizes: bytemuck::cast_slice(&[Sizes { rows, sequence, scale: *scale }]).to_vec(),
-            tensors: vec![ids, table.words, table.rows, *positions, y, terms[0], terms[1]],
+            tensors: vec![
+                ids,
+                state,
+                table.words,
+                table.rows,
+                positions.unwrap_or(Tensor::NOTHING),
+                y,
+                terms[0],
+                terms[1],
+            ],
             grid: [groups(rows * table.inputs / 4, workgroup, self.tuning.most_workgroups), 1, 1],
         });
-        sites.iter().zip(terms).filter(|_| traced).for_each(|(site, term)| self.trace(*site, term));
+        let shown = sites.iter().zip(terms).take(1 + usize::from(positions.is_some()));
+        shown.filter(|_| traced).for_each(|(site, term)| self.trace(*site, term));
         y
     }
 }
@@ -101,21 +122,25 @@ impl Tape {
 fn twin(call: &mut Call) {
     let Sizes { rows, sequence, scale } = call.sizes();
     let width = call.constant("K") as usize;
-    let [step, traced] = [call.on("STEP"), call.on("TRACE")];
-    let mut outputs = [4, 5, 6].map(|binding| std::mem::take(&mut call.buffers[binding]));
-    let ids = &call.buffers[0];
-    let table = Rows::new(call.constant("STORAGE"), &call.buffers[1], &call.buffers[2], width);
-    let positions = floats(&call.buffers[3]);
+    let [step, chunk, placed, traced] = ["STEP", "CHUNK", "PLACED", "TRACE"].map(|on| call.on(on));
+    let mut outputs = [5, 6, 7].map(|binding| std::mem::take(&mut call.buffers[binding]));
+    let [ids, state, words, rows_of_table, positions, ..] = &call.buffers[..] else {
+        unreachable!("embed has eight bindings")
+    };
+    let table = Rows::new(call.constant("STORAGE"), words, rows_of_table, width);
+    let positions = floats(positions);
     let mut vector = vec![0.0; width];
     for t in 0..rows as usize {
         let (token, position) = match step {
-            true => (ids[TOKENS + t], ids[POSITION]),
+            true => (state[TOKENS + t], state[POSITION]),
+            false if chunk => (ids[t], state[POSITION] + t as u32 % sequence),
             false => (ids[t], t as u32 % sequence),
         };
         table.unpack(token as usize, &mut vector);
         for (k, value) in vector.iter().enumerate() {
             let embedding = f64::from(*value) * f64::from(scale);
-            let position = f64::from(positions[position as usize * width + k]);
+            let place = position as usize * width + k;
+            let position = if placed { f64::from(positions[place]) } else { 0.0 };
             let at = t * width + k;
             floats_mut(&mut outputs[0])[at] = (embedding + position) as f32;
             if traced {
@@ -124,7 +149,7 @@ fn twin(call: &mut Call) {
             }
         }
     }
-    for (binding, output) in [4, 5, 6].into_iter().zip(outputs) {
+    for (binding, output) in [5, 6, 7].into_iter().zip(outputs) {
         call.buffers[binding] = output;
     }
 }

@@ -12,6 +12,7 @@ pub const KERNEL: Kernel = Kernel {
         include_str!("../../shaders/linear_rows.wgsl"),
         include_str!("../../shaders/lib/weight.wgsl"),
         include_str!("../../shaders/lib/epilogue.wgsl"),
+        include_str!("../../shaders/lib/activation.wgsl"),
     ],
     bindings: linear::BINDINGS,
     constants: &["WORKGROUP", "LANES", "K", "STORAGE", "ACTIVATION", "RESIDUAL", "TRACE"],

@@ -11,6 +11,7 @@ pub const KERNEL: Kernel = Kernel {
         include_str!("../../shaders/linear_tiled.wgsl"),
         include_str!("../../shaders/lib/weight.wgsl"),
         include_str!("../../shaders/lib/epilogue.wgsl"),
+        include_str!("../../shaders/lib/activation.wgsl"),
     ],
     bindings: linear::BINDINGS,
     constants: &["K", "STORAGE", "ACTIVATION", "RESIDUAL", "TRACE"],

@@ -5,14 +5,17 @@ pub mod attention;
 pub mod choose;
 pub mod embed;
 pub(crate) mod fixed;
+pub mod gate;
 pub mod linear;
 pub mod linear_rows;
 pub mod linear_tiled;
 pub mod linear_vector;
-
 pub mod norm;
+pub mod rotary;
+pub mod rotate;
 pub mod sample;
 pub mod sampling;
+pub mod store;
 pub mod top_k;
 pub mod weight;
 
@@ -25,6 +28,9 @@ pub const ALL: &[&Kernel] = &[
     &linear_rows::KERNEL,
     &linear_tiled::KERNEL,
     &norm::KERNEL,
+    &gate::KERNEL,
+    &rotate::KERNEL,
+    &store::KERNEL,
     &attention::KERNEL,
     &top_k::KERNEL,
     &sample::KERNEL,

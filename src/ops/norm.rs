@@ -11,10 +11,40 @@ pub const KERNEL: Kernel = Kernel {
     name: "norm",
     wgsl: &[include_str!("../../shaders/norm.wgsl")],
     bindings: &[("x", Access::Read), ("gain_bias", Access::Read), ("y", Access::Write)],
-    constants: &["WORKGROUP", "LANES", "K"],
+    constants: &["WORKGROUP", "LANES", "K", "RMS"],
     reduces: true,
     twin,
 };
+
+/// Which norm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// By mean and variance, with a bias.
+    Layer,
+    /// By the root of the mean square: no mean, no bias.
+    Rms,
+}
+
+impl Kind {
+    /// `layer` or `rms`, as the npm package spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Layer => "layer",
+            Kind::Rms => "rms",
+        }
+    }
+}
+
+/// A norm with its weights.
+#[derive(Debug, Clone, Copy)]
+pub struct Norm {
+    /// Which.
+    pub kind: Kind,
+    /// `[2, K]`: gain and bias; `[1, K]` for RMS norm.
+    pub gain_bias: Tensor,
+    /// ε, added to the variance.
+    pub epsilon: f32,
+}
 
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -24,10 +54,12 @@ struct Sizes {
 }
 
 impl Tape {
-    /// `x` `[.., K]` normalised over its last axis; `gain_bias` is `[2, K]`. A matrix-vector
-    /// product that reads the result first does the norm itself.
-    pub fn norm(&mut self, x: Tensor, gain_bias: Tensor, epsilon: f32) -> Tensor {
-        assert_eq!(gain_bias.shape(), [2, x.width()], "norm: gain and bias for {:?}", x.shape());
+    /// `x` `[.., K]` normalised over its last axis. A matrix-vector product that reads the result
+    /// first does the norm itself.
+    pub fn norm(&mut self, x: Tensor, norm: &Norm) -> Tensor {
+        let Norm { kind, gain_bias, epsilon } = *norm;
+        let rows = [1, 2][usize::from(kind == Kind::Layer)];
+        assert_eq!(gain_bias.shape(), [rows, x.width()], "norm: weights for {:?}", x.shape());
         let y = self.activation(x.shape());
         let lanes = self.tuning.workgroup;
         let dispatch = Dispatch {
@@ -36,6 +68,7 @@ impl Tape {
                 ("WORKGROUP", f64::from(lanes)),
                 ("LANES", f64::from(lanes)),
                 ("K", f64::from(x.width())),
+                ("RMS", f64::from(kind == Kind::Rms)),
             ],
             sizes: bytemuck::cast_slice(&[Sizes { rows: x.rows(), epsilon }]).to_vec(),
             tensors: vec![x, gain_bias, y],
@@ -46,31 +79,35 @@ impl Tape {
     }
 }
 
-/// What a product needs to know of a norm that it takes in.
-pub(crate) struct Operands {
-    pub x: Tensor,
-    pub gain_bias: Tensor,
-    pub epsilon: f32,
-}
-
-/// The operands of a recorded norm.
-pub(crate) fn operands(dispatch: &Dispatch) -> Operands {
+/// The norm that a dispatch makes, and of what.
+pub(crate) fn operands(dispatch: &Dispatch) -> (Tensor, Norm) {
     let sizes: Sizes = bytemuck::pod_read_unaligned(bytemuck::cast_slice(&dispatch.sizes));
     let [x, gain_bias, _] = dispatch.tensors[..] else { unreachable!("norm has three bindings") };
-    Operands { x, gain_bias, epsilon: sizes.epsilon }
+    let kind = match dispatch.constants.contains(&("RMS", 1.0)) {
+        true => Kind::Rms,
+        false => Kind::Layer,
+    };
+    (x, Norm { kind, gain_bias, epsilon: sizes.epsilon })
 }
 
 /// The twins' formula.
-pub(crate) fn normalise(x: &[f32], gain_bias: &[f32], width: usize, epsilon: f32) -> Vec<f32> {
+pub(crate) fn normalise(
+    x: &[f32],
+    gain_bias: &[f32],
+    width: usize,
+    kind: Kind,
+    epsilon: f32,
+) -> Vec<f32> {
     let (gain, bias) = gain_bias.split_at(width);
     let mut y = Vec::with_capacity(x.len());
     for row in x.chunks_exact(width) {
-        let mean = row.iter().map(|x| f64::from(*x)).sum::<f64>() / width as f64;
-        let squares = row.iter().map(|x| (f64::from(*x) - mean).powi(2));
-        let variance = squares.sum::<f64>() / width as f64;
+        let values = || row.iter().map(|x| f64::from(*x));
+        let mean = if kind == Kind::Rms { 0.0 } else { values().sum::<f64>() / width as f64 };
+        let variance = values().map(|x| (x - mean).powi(2)).sum::<f64>() / width as f64;
         let deviation = (variance + f64::from(epsilon)).sqrt();
-        y.extend(row.iter().zip(gain.iter().zip(bias)).map(|(x, (gain, bias))| {
-            ((f64::from(*x) - mean) / deviation * f64::from(*gain) + f64::from(*bias)) as f32
+        y.extend(values().zip(gain).enumerate().map(|(k, (x, gain))| {
+            let bias = bias.get(k).copied().unwrap_or(0.0);
+            ((x - mean) / deviation * f64::from(*gain) + f64::from(bias)) as f32
         }));
     }
     y
@@ -79,7 +116,8 @@ pub(crate) fn normalise(x: &[f32], gain_bias: &[f32], width: usize, epsilon: f32
 fn twin(call: &mut Call) {
     let Sizes { rows, epsilon } = call.sizes();
     let width = call.constant("K") as usize;
+    let kind = if call.on("RMS") { Kind::Rms } else { Kind::Layer };
     let x = &floats(&call.buffers[0])[..rows as usize * width];
-    let y = normalise(x, floats(&call.buffers[1]), width, epsilon);
+    let y = normalise(x, floats(&call.buffers[1]), width, kind, epsilon);
     floats_mut(&mut call.buffers[2])[..y.len()].copy_from_slice(&y);
 }

@@ -16,6 +16,8 @@ pub enum Site {
     Embedding(Stack),
     /// Position embeddings of a stack.
     Position(Stack),
+    /// The norm behind the last layer of a stack whose blocks have their norms in front.
+    Norm(Stack),
     /// A value inside a layer.
     Layer {
         /// The stack that the layer belongs to.
@@ -77,13 +79,13 @@ words! {
 words! {
     /// The values of a block.
     Part {
-        /// Queries, `[H, K]` a position.
+        /// Queries, `[H, K]` a position, before rotary positions turn them.
         Query = "query",
-        /// Keys, `[H, K]` a position.
+        /// Keys, `[G, K]` a position, before rotary positions turn them.
         Key = "key",
-        /// Values, `[H, K]` a position.
+        /// Values, `[G, K]` a position.
         Value = "value",
-        /// The K-V ring as it stands in memory, `[C, 2, H, K]`.
+        /// The K-V ring as it stands in memory, `[C, 2, G, K]`.
         Ring = "ring",
         /// `q·k / √K` before masking.
         Scores = "scores",
@@ -99,8 +101,13 @@ words! {
         Output = "output",
         /// Input plus output, `[D]` a position.
         Residual = "residual",
-        /// The residual after layer norm, `[D]` a position.
+        /// The residual after its norm, `[D]` a position: what leaves a block that has its norm
+        /// behind, what enters one that has it in front.
         Norm = "norm",
+        /// What lets the inner layer through, before its activation, `[F]` a position.
+        Gate = "gate",
+        /// What the activated gate is multiplied with, `[F]` a position.
+        Up = "up",
     }
 }
 
@@ -136,6 +143,7 @@ impl fmt::Display for Site {
         match self {
             Site::Embedding(stack) => write!(f, "{}.embedding", stack.word()),
             Site::Position(stack) => write!(f, "{}.position", stack.word()),
+            Site::Norm(stack) => write!(f, "{}.norm", stack.word()),
             Site::Layer { stack, layer, block, part } => {
                 write!(f, "{}.{layer}.{}.{}", stack.word(), block.word(), part.word())
             }
@@ -155,6 +163,7 @@ impl FromStr for Site {
             ["probabilities"] => Some(Site::Probabilities),
             [stack, "embedding"] => Stack::parse(stack).map(Site::Embedding),
             [stack, "position"] => Stack::parse(stack).map(Site::Position),
+            [stack, "norm"] => Stack::parse(stack).map(Site::Norm),
             [stack, layer, block, part] => parse_layer(stack, layer, block, part),
             _ => None,
         };

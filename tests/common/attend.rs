@@ -3,6 +3,7 @@
 use glassformer::device::Device;
 use glassformer::ops::attention::{Attention, Keys};
 use glassformer::ops::choose::first_state;
+use glassformer::ops::store::Ring;
 use glassformer::tape::Tensor;
 
 use super::random::Random;
@@ -65,7 +66,8 @@ impl Scene {
         let state = sketch.words(&[4 + 2 * self.batch], &state);
         let capacity = ring.len() as u32 / (self.batch * 2 * self.row());
         let ring = sketch.values(&[self.batch, capacity, 2, self.row()], ring);
-        self.attend(&mut sketch, fresh, Keys::Ring { state, ring });
+        let slots = Ring { slots: ring, sinks: 0 };
+        self.attend(&mut sketch, fresh, Keys::Ring { state, ring: slots });
         sketch.show(ring);
         let [scores, weights, context, ring] = sketch.values_shown().await;
         (Seen { scores, weights, context }, ring)
@@ -91,6 +93,7 @@ impl Scene {
             queries: (queries, 0),
             fresh: (fresh, 0, row),
             keys,
+            rotary: None,
             sites: [SCORES, WEIGHTS],
         });
         sketch.show(context);

@@ -9,7 +9,7 @@ use glassformer::tuning::{AdapterFacts, Tuning};
 use super::random::Random;
 use super::report::{relative_error, same_bits, say};
 use super::sketch::{Compare, Outcome, Sketch};
-use super::{cases_attention, cases_choice, cases_products, cases_sampling};
+use super::{cases_attention, cases_choice, cases_products, cases_ring, cases_sampling};
 
 /// What a kernel may differ from its twin, relative to the largest value of a tensor.
 const MOST_ERROR: f64 = 2e-5;
@@ -42,9 +42,13 @@ impl Case {
 pub fn all(random: &mut Random) -> Vec<Case> {
     let mut cases = cases_products::embeddings(random);
     cases.extend(cases_products::norms());
+    cases.extend(cases_products::gates());
     cases.extend(cases_products::products(random));
     cases.extend(cases_attention::padded());
     cases.extend(cases_attention::ring());
+    cases.extend(cases_ring::chunk());
+    cases.extend(cases_ring::rotate());
+    cases.extend(cases_ring::store());
     cases.extend(cases_choice::top_k());
     cases.extend(cases_choice::choose());
     cases.extend(cases_sampling::all());

@@ -1,9 +1,10 @@
-//! Cases of the kernels that make rows of values: embedding, layer norm, the three products.
+//! Cases of the kernels that make rows of values: embedding, norms, gates, the three products.
 
 use glassformer::ops::activation::Activation;
 use glassformer::ops::choose::first_state;
 use glassformer::ops::embed::{Embedding, Tokens};
 use glassformer::ops::linear::Epilogue;
+use glassformer::ops::norm::{Kind, Norm};
 use glassformer::site::Site;
 use glassformer::tape::Tensor;
 use glassformer::weights::Storage;
@@ -14,7 +15,7 @@ use super::sketch::{BEFORE, Compare, Sketch};
 
 const EPSILON: f32 = 1e-5;
 
-/// Given tokens and those of a step.
+/// Given tokens, chunks of them and those of a step, with and without positions.
 pub fn embeddings(random: &mut Random) -> Vec<Case> {
     let mut cases = vec![];
     for (index, width) in [4, 24, 60, 84, 256].into_iter().enumerate() {
@@ -23,11 +24,20 @@ pub fn embeddings(random: &mut Random) -> Vec<Case> {
             let [sentences, position] = random.pick(&[[1, 0], [1, 5], [3, 12], [8, 1]]);
             let traced = (index + storage as usize).is_multiple_of(2);
             let name = format!("[{batch}, {sequence}, {width}] {storage:?} traced {traced}");
-            cases.push(Case::new(name, traced, move |sketch| {
+            cases.push(Case::new(name.clone(), traced, move |sketch| {
                 let ids: Vec<u32> =
                     (0..batch * sequence).map(|_| sketch.random.below(97)).collect();
                 let tokens = sketch.words(&[batch, sequence], &ids);
-                embed(sketch, Tokens::Given(tokens), storage, width);
+                embed(sketch, Tokens::Given(tokens), storage, width, traced);
+            }));
+            let name = format!("a chunk, {name}");
+            cases.push(Case::new(name, traced, move |sketch| {
+                let ids: Vec<u32> = (0..sequence).map(|_| sketch.random.below(97)).collect();
+                let ids = sketch.words(&[1, sequence], &ids);
+                let mut state = first_state(1, 0);
+                state[0] = sketch.random.below(33 - sequence.min(32));
+                let state = sketch.words(&[6], &state);
+                embed(sketch, Tokens::Chunk { ids, state }, storage, width, !traced);
             }));
             let name = format!("{sentences} at {position}, {width} {storage:?} traced {traced}");
             cases.push(Case::new(name, traced, move |sketch| {
@@ -35,17 +45,19 @@ pub fn embeddings(random: &mut Random) -> Vec<Case> {
                 state[0] = position;
                 state[4..].fill_with(|| sketch.random.below(97));
                 let state = sketch.words(&[4 + 2 * sentences], &state);
-                embed(sketch, Tokens::Step { state, batch: sentences }, storage, width);
+                let tokens = Tokens::Step { state, batch: sentences };
+                embed(sketch, tokens, storage, width, traced);
             }));
         }
     }
     cases
 }
 
-fn embed(sketch: &mut Sketch, tokens: Tokens, storage: Storage, width: u32) {
+fn embed(sketch: &mut Sketch, tokens: Tokens, storage: Storage, width: u32, placed: bool) {
+    let positions = placed.then(|| sketch.drawn(&[34, width]));
     let embedding = Embedding {
         table: sketch.drawn_weight(storage, 97, width),
-        positions: sketch.drawn(&[33, width]),
+        positions,
         scale: (width as f32).sqrt(),
         sites: [Site::ENCODER_EMBEDDING, Site::ENCODER_POSITION],
     };
@@ -53,19 +65,36 @@ fn embed(sketch: &mut Sketch, tokens: Tokens, storage: Storage, width: u32) {
     sketch.show(y);
 }
 
-/// Layer norm by itself.
+/// Norms by themselves.
 pub fn norms() -> Vec<Case> {
     let mut cases = vec![];
     for width in [4, 24, 60, 256, 1028] {
-        for rows in [1, 3, 33] {
-            cases.push(Case::new(format!("[{rows}, {width}]"), false, move |sketch| {
+        for (rows, kind) in [1, 3, 33].into_iter().flat_map(|rows| KINDS.map(|kind| (rows, kind))) {
+            cases.push(Case::new(format!("{kind:?} [{rows}, {width}]"), false, move |sketch| {
                 let x = shifted(sketch, rows, width);
-                let y = norm(sketch, x);
+                let y = norm(sketch, x, kind);
                 sketch.show(y);
             }));
         }
     }
     cases
+}
+
+const KINDS: [Kind; 2] = [Kind::Layer, Kind::Rms];
+
+/// Gated activations by themselves.
+pub fn gates() -> Vec<Case> {
+    let sizes =
+        [4, 24, 60, 1028].into_iter().flat_map(|width| [1, 3, 33].map(|rows| [rows, width]));
+    let cases = sizes.zip(0..).map(|([rows, width], index)| {
+        let activation = Activation::ALL[index % Activation::ALL.len()];
+        Case::new(format!("[{rows}, {width}] {activation:?}"), false, move |sketch| {
+            let x = shifted(sketch, rows, 2 * width);
+            let y = sketch.tape.gate(x, activation);
+            sketch.show(y);
+        })
+    });
+    cases.collect()
 }
 
 /// Values whose mean is far from 0.
@@ -76,12 +105,21 @@ fn shifted(sketch: &mut Sketch, rows: u32, width: u32) -> Tensor {
     sketch.values(&[rows, width], &values)
 }
 
-fn norm(sketch: &mut Sketch, x: Tensor) -> Tensor {
-    let gain_bias = sketch.drawn(&[2, x.width()]);
-    sketch.tape.norm(x, gain_bias, EPSILON)
+fn norm(sketch: &mut Sketch, x: Tensor, kind: Kind) -> Tensor {
+    let rows = [2, 1][usize::from(kind == Kind::Rms)];
+    let gain_bias = sketch.drawn(&[rows, x.width()]);
+    sketch.tape.norm(x, &Norm { kind, gain_bias, epsilon: EPSILON })
 }
 
-/// Products of one row of x, of few and of many, with and without a norm before them.
+/// What stands in front of a product.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Before {
+    Nothing,
+    Norm(Kind),
+    Gate(Activation),
+}
+
+/// Products of one row of x, of few and of many, with what may stand before them.
 pub fn products(random: &mut Random) -> Vec<Case> {
     let mut cases = vec![];
     let mut index = 0;
@@ -89,9 +127,18 @@ pub fn products(random: &mut Random) -> Vec<Case> {
         for storage in Storage::ALL {
             let few = random.pick(&[2, 3, 5, 7]);
             let many = random.pick(&[31, 32, 33, 37]);
-            for (rows, normed) in [(1, false), (1, true), (few, true), (many, false)] {
+            let gate = Before::Gate(Activation::ALL[index % Activation::ALL.len()]);
+            let norm = KINDS.map(Before::Norm);
+            for (rows, before) in [
+                (1, Before::Nothing),
+                (1, norm[0]),
+                (1, norm[1]),
+                (1, gate),
+                (few, [norm[0], norm[1], gate][index % 3]),
+                (many, Before::Nothing),
+            ] {
                 let outputs = random.pick(&[1, 2, 7, 31, 33, 64, 97, 130]);
-                cases.push(product(index, [rows, outputs, width], storage, normed));
+                cases.push(product(index, [rows, outputs, width], storage, before));
             }
             index += 1;
         }
@@ -100,7 +147,7 @@ pub fn products(random: &mut Random) -> Vec<Case> {
 }
 
 /// One of them. All epilogues take their turn by the index.
-fn product(index: usize, sizes: [u32; 3], storage: Storage, normed: bool) -> Case {
+fn product(index: usize, sizes: [u32; 3], storage: Storage, before: Before) -> Case {
     let [rows, outputs, width] = sizes;
     let activation = match index % 3 {
         2 => None,
@@ -109,14 +156,19 @@ fn product(index: usize, sizes: [u32; 3], storage: Storage, normed: bool) -> Cas
     let traced = index.is_multiple_of(2);
     let ends = activation.map_or("residual", Activation::name);
     let name = format!(
-        "[{rows}, {width}] by [{outputs}, {width}] {storage:?}, {ends}, norm {normed}, traced {traced}"
+        "[{rows}, {width}] by [{outputs}, {width}] {storage:?}, {ends}, after {before:?}, traced {traced}"
     );
     Case::new(name, traced, move |sketch| {
         // A sum of large terms may happen to be small, an activation may make it smaller still.
         sketch.compare = Compare::ValuesOf(1.0);
-        let mut x = shifted(sketch, rows, width);
-        if normed {
-            x = norm(sketch, x);
+        let given = if matches!(before, Before::Gate(_)) { 2 * width } else { width };
+        let mut x = shifted(sketch, rows, given);
+        match before {
+            Before::Nothing => {}
+            Before::Norm(kind) => x = norm(sketch, x, kind),
+            Before::Gate(activation) => x = sketch.tape.gate(x, activation),
+        }
+        if before != Before::Nothing {
             sketch.show(x);
         }
         let weight = sketch.drawn_weight(storage, outputs, width);

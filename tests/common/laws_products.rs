@@ -4,6 +4,7 @@ use glassformer::device::Device;
 use glassformer::ops::choose::first_state;
 use glassformer::ops::embed::{Embedding, Tokens};
 use glassformer::ops::linear::Epilogue;
+use glassformer::ops::norm::{Kind, Norm};
 use glassformer::site::Site;
 use glassformer::tuning::Tuning;
 use glassformer::weights::Storage;
@@ -35,7 +36,8 @@ async fn norm_has_mean_0_and_variance_1(device: &Device, random: &mut Random, wi
             let mut sketch = Sketch::new(device, device.tuning(), false, random.bits());
             let rows = sketch.values(&[1, width], &x);
             let gain_bias = sketch.values(&[2, width], &gain_bias);
-            let y = sketch.tape.norm(rows, gain_bias, 1e-12);
+            let norm = Norm { kind: Kind::Layer, gain_bias, epsilon: 1e-12 };
+            let y = sketch.tape.norm(rows, &norm);
             sketch.show(y);
             if in_product {
                 let weight = sketch.drawn_weight(Storage::F32, 33, width);
@@ -178,7 +180,7 @@ async fn embeddings_are_rows(device: &Device, random: &mut Random) {
 fn embedding(sketch: &mut Sketch, table: &[f32], rows: &[f32]) -> Embedding {
     Embedding {
         table: sketch.weight(Storage::F32, [11, 24], table, &[0.0; 11]),
-        positions: sketch.values(&[9, 24], rows),
+        positions: Some(sketch.values(&[9, 24], rows)),
         scale: 1.0,
         sites: [Site::ENCODER_EMBEDDING, Site::ENCODER_POSITION],
     }

@@ -5,13 +5,17 @@ pub mod cases;
 pub mod cases_attention;
 pub mod cases_choice;
 pub mod cases_products;
+pub mod cases_ring;
 pub mod cases_sampling;
 pub mod golden;
+pub mod golden_causal;
 pub mod laws_attention;
+pub mod laws_causal;
 pub mod laws_choice;
 pub mod laws_decoding;
 pub mod laws_models;
 pub mod laws_products;
+pub mod laws_ring;
 pub mod laws_sampling;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod native;
