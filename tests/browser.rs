@@ -16,7 +16,7 @@ use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
 use common::report::say;
 use common::{cases, laws_attention, laws_choice, laws_decoding, laws_models, laws_products};
-use common::{laws_causal, laws_ring, laws_sampling, random, report};
+use common::{laws_causal, laws_generation, laws_ring, laws_sampling, random, report};
 
 wasm_bindgen_test_configure!(run_in_browser);
 
@@ -89,6 +89,7 @@ async fn writing_obeys_its_laws() {
     let device = Rc::new(gpu().await);
     laws_causal::writing_obeys_its_laws(&device).await;
     laws_causal::a_prompt_may_be_taken_in_anyhow(&device).await;
+    laws_generation::all(&device).await;
 }
 
 #[wasm_bindgen_test]

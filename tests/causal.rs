@@ -6,7 +6,7 @@ mod common;
 
 use std::rc::Rc;
 
-use common::{cases, laws_causal, native};
+use common::{cases, laws_causal, laws_generation, native};
 use glassformer::device::Device;
 use glassformer::tuning::Tuning;
 
@@ -53,4 +53,10 @@ fn a_prompt_may_be_taken_in_anyhow() {
 fn writing_obeys_its_laws() {
     pollster::block_on(laws_causal::writing_obeys_its_laws(&gpu()));
     pollster::block_on(laws_causal::writing_obeys_its_laws(&cpu()));
+}
+
+#[test]
+fn drawing_obeys_its_laws() {
+    pollster::block_on(laws_generation::all(&gpu()));
+    pollster::block_on(laws_generation::all(&cpu()));
 }

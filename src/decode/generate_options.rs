@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::models::causal_config::{Config, Positions};
 use crate::ops::rotary;
+use crate::ops::sampling::Sampling;
 
 /// What may be chosen when a text begins.
 #[derive(Debug, Clone)]
@@ -20,6 +21,8 @@ pub struct GenerateOptions {
     pub sinks: u32,
     /// Tokens that end the text; by default those of the model's configuration.
     pub end_tokens: Option<Vec<u32>>,
+    /// How tokens are drawn; by default the best one is taken.
+    pub sampling: Sampling,
 }
 
 impl Default for GenerateOptions {
@@ -31,6 +34,7 @@ impl Default for GenerateOptions {
             ring_capacity: None,
             sinks: 0,
             end_tokens: None,
+            sampling: Sampling::default(),
         }
     }
 }
@@ -57,14 +61,7 @@ pub(super) fn check(config: &Config, prompt: &[u32], options: &GenerateOptions) 
     if prompt.is_empty() || length > trained {
         return error("tokens of the prompt", format!("1 to {trained}"), length);
     }
-    let vocabulary = config.vocabulary as u32;
-    if let Some(id) = prompt.iter().find(|id| **id >= vocabulary) {
-        return error("a token of the prompt", format!("below {vocabulary}"), *id);
-    }
-    let listed = MOST_CANDIDATES.min(vocabulary);
-    if !(1..=listed).contains(&options.candidates) {
-        return error("candidates", format!("1 to {listed}"), options.candidates);
-    }
+    check_choice(config, prompt, &options.sampling, options.candidates)?;
     if options.max_tokens == Some(0) {
         return error("tokens at most", "1 or more".to_string(), 0);
     }
@@ -93,4 +90,25 @@ pub(super) fn check(config: &Config, prompt: &[u32], options: &GenerateOptions) 
         return error("attention sinks", expected, options.sinks);
     }
     Ok(Limits { ring_capacity, last })
+}
+
+/// Refuses what can't be chosen from after these tokens.
+pub(super) fn check_choice(
+    config: &Config,
+    history: &[u32],
+    sampling: &Sampling,
+    candidates: u32,
+) -> Result<()> {
+    let error = |what: &str, expected: String, found: u32| {
+        Err(Error::input(what, expected, found.to_string()))
+    };
+    let vocabulary = config.vocabulary as u32;
+    if let Some(id) = history.iter().find(|id| **id >= vocabulary) {
+        return error("a token of the prompt", format!("below {vocabulary}"), *id);
+    }
+    let listed = MOST_CANDIDATES.min(vocabulary);
+    if !(1..=listed).contains(&candidates) {
+        return error("candidates", format!("1 to {listed}"), candidates);
+    }
+    sampling.check()
 }

@@ -9,7 +9,9 @@ use crate::decode::{GenerateOptions, Generator, Step};
 use crate::device::{Device, Program, Timing};
 use crate::error::Result;
 use crate::models::causal::Causal;
+use crate::models::causal_config::Config;
 use crate::ops::choose::{Choice, POSITION, first_state, result_words};
+use crate::ops::sampling::{Sampler, Sampling, seen};
 use crate::ops::store::Ring;
 use crate::site::{Filter, Snapshot};
 use crate::tape::{Tape, Tensor};
@@ -49,6 +51,11 @@ impl Generation {
             .take_in(taken_in, &mut buffers)
             .await?;
 
+        let sampling = &options.sampling;
+        let sampler = match sampling.is_plain() {
+            true => None,
+            false => Some(sampler(device, sampling, prompt, &model.config, &mut buffers)?),
+        };
         let traced = !filter.is_empty();
         let mut tape = Tape::new(device.tuning(), filter);
         let logits = model.step(&mut tape, state, &rings);
@@ -62,7 +69,7 @@ impl Generation {
                 bans_padding: false,
                 state,
                 results,
-                sampler: None,
+                sampler,
             },
         );
         let step = tape.finish();
@@ -129,8 +136,25 @@ fn rings(model: &Causal, capacity: u32, sinks: u32, buffers: &mut Buffers) -> Re
     (0..model.config.layers).map(ring).collect()
 }
 
+/// Where tokens are drawn after these, which have been seen.
+pub(super) fn sampler(
+    device: &Device,
+    sampling: &Sampling,
+    history: &[u32],
+    config: &Config,
+    buffers: &mut Buffers,
+) -> Result<Sampler> {
+    let parameters = sampling.words();
+    let words = seen(history, config.vocabulary as u32);
+    let sampling = buffers.tensor("sampling", &[parameters.len() as u32])?;
+    let draw = buffers.tensor("tokens seen", &[words.len() as u32])?;
+    device.upload(buffers.of(sampling), &parameters);
+    device.upload(buffers.of(draw), &words);
+    Ok(Sampler { sampling, draw })
+}
+
 /// StepState of one text, with a token at a position.
-fn state_at(position: u32, token: u32) -> Vec<u32> {
+pub(super) fn state_at(position: u32, token: u32) -> Vec<u32> {
     let mut state = first_state(1, token);
     state[POSITION] = position;
     state

@@ -7,6 +7,7 @@ mod generator;
 mod greedy;
 mod loaded;
 mod options;
+mod reconsider;
 mod step;
 mod steps;
 mod translator;
@@ -19,3 +20,5 @@ pub use loaded::Loaded;
 pub use options::Options;
 pub use step::{Candidate, Finish, Row, Step};
 pub use translator::Translator;
+
+pub use crate::ops::sampling::Sampling;

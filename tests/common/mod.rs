@@ -13,6 +13,7 @@ pub mod laws_attention;
 pub mod laws_causal;
 pub mod laws_choice;
 pub mod laws_decoding;
+pub mod laws_generation;
 pub mod laws_models;
 pub mod laws_products;
 pub mod laws_ring;
