@@ -8,12 +8,12 @@ export const writing = {
   shippedPoems: { zh: '唐诗小模型', en: 'Tang poems, a small model' },
   otherModel: { zh: '换一个模型', en: 'Another model' },
   otherAbout: {
-    zh: '打开 GGUF 文件（GPT-2 或 Llama 结构，如 SmolLM2）：填它的网址，选本机的文件，或把文件拖到这一页。文件只在你的浏览器里读，不会上传。',
-    en: 'Open a GGUF file (GPT-2 or Llama kind, such as SmolLM2): by its address, from your disk, or drop it on this page. It is read in your browser only; nothing is sent anywhere.',
+    zh: '打开 GGUF 文件（如 SmolLM2）：填网址、选文件，或拖到这一页。只在浏览器里读，不上传。',
+    en: 'Open a GGUF file (SmolLM2, say): by address, from disk, or dropped here. None is sent away.',
   },
   otherResume: {
-    zh: '下载中断或取消后再次打开，会接着上次的字节继续；完整下载过的文件留在浏览器里。',
-    en: 'A download that broke off or was cancelled goes on from its last byte; a complete one stays in the browser.',
+    zh: '下载中断后再打开，会从断点继续；下载完整的文件留在浏览器里。',
+    en: 'A download that broke off goes on where it was; a complete one stays in the browser.',
   },
   address: { zh: '网址', en: 'Address' },
   openAddress: { zh: '打开', en: 'Open' },
@@ -21,10 +21,9 @@ export const writing = {
   useShipped: { zh: '用回唐诗小模型', en: 'Back to the Tang poems' },
   dropHere: { zh: '松手，打开这个文件', en: 'Let go to open this file' },
   fileGone: {
-    zh: (name: string) =>
-      `这个网址用的是本机的文件“${name}”，网页不能自己再读它：请再选一次或拖进来。`,
+    zh: (name: string) => `这里用的是本机的文件“${name}”，网页不能自己再读它：请再选一次。`,
     en: (name: string) =>
-      `This address used the file “${name}” from your disk, which a page cannot read again by itself: choose or drop it once more.`,
+      `“${name}” was read from your disk; a page cannot do that by itself: choose it again.`,
   },
   fromCache: { zh: '取自浏览器的缓存', en: 'from the browser’s cache' },
   fromFile: { zh: '读自本机', en: 'from your disk' },
@@ -32,7 +31,7 @@ export const writing = {
     zh: (family: string, parameters: string, layers: number, heads: string, vocabulary: string) =>
       `${family} · ${parameters} 参数 · ${layers} 层 · ${heads} · 词表 ${vocabulary}`,
     en: (family: string, parameters: string, layers: number, heads: string, vocabulary: string) =>
-      `${family} · ${parameters} parameters · ${layers} layers · ${heads} · vocabulary ${vocabulary}`,
+      `${family} · ${parameters} parameters · ${layers} layers · ${heads} · ${vocabulary} tokens`,
   },
   headCount: { zh: (n: number) => `${n} 头`, en: (n: number) => `${n} heads` },
   groupCount: {
@@ -51,7 +50,7 @@ export const writing = {
   },
   writeChoose: {
     zh: '选：每一步算出整个词表的概率，由温度、top-k、top-p 决定怎样抽。',
-    en: 'Choose: each step gives every token a probability; temperature, top-k, top-p say how to draw.',
+    en: 'Choose: each step gives every token a probability; the levers say how one is drawn.',
   },
   writeBranch: {
     zh: '改：任何一步都能回看，换一组旋钮，从那里另写一支。',
@@ -85,12 +84,12 @@ export const writing = {
   // Panels
   writeAbout: {
     zh: '每个位置只能看自己和前面的位置，提示和正文都一样：后面的被因果掩码挡住。',
-    en: 'Each position, of prompt or text, looks at itself and back: the causal mask closes what comes later.',
+    en: 'Each position of prompt or text looks at itself and back; the causal mask closes the rest.',
   },
   notRead: { zh: '提示还没有读完。', en: 'The prompt has not been read yet.' },
   onlyToken: {
     zh: '提示只有一个词元，它是第一步的输入。前进一步，这里就有第一行。',
-    en: 'The prompt is one token, the input of the first step. Step forward and the first row appears.',
+    en: 'The prompt is one token, the first step’s input: step forward to see the first row.',
   },
   ringWaits: {
     zh: '第一步把提示的最后一个词元写进环里。前进一步就能看到。',
@@ -120,7 +119,7 @@ export const writing = {
   // Levers
   promptAbout: {
     zh: '提示先整个读一遍，还不写词元。第一步从它的最后一个词元开始。',
-    en: 'The prompt is read first; no token is written yet. The first step starts from its last token.',
+    en: 'The prompt is read first, nothing is written yet. Step 1 starts from its last token.',
   },
   ofModel: { zh: '模型的概率', en: 'model' },
   drawn: { zh: '抽取', en: 'drawn' },
@@ -144,17 +143,17 @@ export const writing = {
   off: { zh: '不用', en: 'off' },
   leversWritten: {
     zh: '这一步就是用这组旋钮写的。改动只重新挑选这一步，模型不再运行。',
-    en: 'This step was written with these levers. Moving one chooses anew here; the model does not run.',
+    en: 'Written with these levers. Moving one chooses anew; the model does not run.',
   },
   leversSame: {
     zh: '设备从保存的对数几率重新挑选：还是同一个词元。模型没有再运行。',
-    en: 'The device chose again from the kept logits: the same token. The model did not run.',
+    en: 'Chosen again from kept logits: the same token. The model did not run.',
   },
   leversOther: {
     zh: (old: string, now: string) =>
       `设备从保存的对数几率重新挑选：写下的是「${old}」，这组旋钮抽到「${now}」。模型没有再运行。`,
     en: (old: string, now: string) =>
-      `The device chose again from the kept logits: “${old}” was written, these levers draw “${now}”. The model did not run.`,
+      `Chosen again from kept logits: “${old}” was written, now “${now}”. The model did not run.`,
   },
   branchHere: { zh: '从这里另写', en: 'Write on from here' },
   restore: { zh: '恢复旋钮', en: 'Restore' },

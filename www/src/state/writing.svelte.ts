@@ -163,7 +163,7 @@ class WritingSession extends Session<TextGenerator, Task, Reading, WriteStep> {
   }
 }
 
-/** Slots for the prompt and a stretch, a power of two; the model has no use for more than `most`. */
+/** Slots for the prompt and a stretch, a power of two, but no more than are of use. */
 function slotsFor(promptTokens: number, most: number): number {
   let slots = SLOTS.least
   while (slots < promptTokens + STRETCH && slots < Math.min(most, SLOTS.most)) slots *= 2
