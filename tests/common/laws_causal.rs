@@ -129,6 +129,35 @@ pub async fn writing_obeys_its_laws(device: &Rc<Device>) {
         assert_eq!(device.allocated_bytes(), bare, "after the model");
     }
     learned_positions_end(device).await;
+    long_texts_hang_together(device).await;
+}
+
+/// Each step takes in what the one before it wrote, however the steps are asked for: results of so
+/// many go round the buffer that they are read from.
+async fn long_texts_hang_together(device: &Rc<Device>) {
+    let generator = golden::ALL[2].load(device, Storage::F32);
+    let options = GenerateOptions {
+        ring_capacity: Some(CAPACITY),
+        max_tokens: Some(150),
+        end_tokens: Some(vec![]),
+        ..GenerateOptions::default()
+    };
+    let mut written = vec![];
+    for portion in [150, 7] {
+        let begun = Generation::begin(&generator, &[5, 6, 7], &options).await;
+        let mut generation = begun.expect("a text");
+        let mut steps = vec![];
+        while !generation.is_over() {
+            steps.extend(generation.next(portion).await.expect("steps"));
+        }
+        assert_eq!(steps.len(), 150, "steps");
+        for (step, position) in steps.windows(2).zip(2..) {
+            assert_eq!(step[1].rows[0].input, step[0].rows[0].token, "at {position}");
+            assert_eq!(step[0].position, position);
+        }
+        written.push(bits(&steps));
+    }
+    assert_eq!(written[0], written[1], "150 steps a call, and 7");
 }
 
 async fn tracing_changes_no_bit(golden: &Golden, generator: &Rc<Generator>) {
