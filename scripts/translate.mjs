@@ -1,17 +1,21 @@
 // Translates with the npm package in headless Chrome: node translate.mjs [--plain] [-] TEXT…
 
-import { readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { launchChrome, openPage } from './chrome.mjs'
-import { serve } from './serve.mjs'
+import {
+  inProject,
+  linesOfInput,
+  run,
+  sayAdapter,
+  table,
+  UsageError,
+  visible,
+  withPage,
+} from './command.mjs'
 
 const USAGE = `usage: ./build.sh translate [--native] [--plain] TEXT…
   Each TEXT is one sentence; \`-\` reads sentences from standard input, one a line.
   --plain   only the translations, one a line
   --native  by the native program instead of the npm package in Chrome`
-
-class UsageError extends Error {}
 
 /** `{ texts, plain }` of the command line. */
 function readArguments() {
@@ -34,11 +38,6 @@ function readArguments() {
   return { texts, plain }
 }
 
-function linesOfInput() {
-  const lines = readFileSync(0, 'utf8').split(/\r?\n/)
-  return lines.at(-1) === '' ? lines.slice(0, -1) : lines
-}
-
 /** Loads the model in the page and leaves it as `translator` on its window. */
 async function loadTranslator(page) {
   const adapter = await page.evaluate(async () => {
@@ -46,8 +45,7 @@ async function loadTranslator(page) {
     globalThis.translator = await Translator.load('/models/zh-en/')
     return globalThis.translator.adapter
   })
-  const fallback = adapter.fallbackReason ? ` (${adapter.fallbackReason})` : ''
-  console.error(`${adapter.backend} on ${adapter.name || 'an unnamed adapter'}${fallback}`)
+  sayAdapter(adapter)
 }
 
 const isBlank = (text) => /^[\s\p{Cc}]*$/u.test(text)
@@ -96,47 +94,12 @@ function mostAttended({ heads, weights }, tokens) {
   return totals.indexOf(Math.max(...totals))
 }
 
-/** Columns as wide as their widest cell, two spaces apart. */
-function table(rows) {
-  const width = (column) => Math.max(...rows.map((row) => [...row[column]].length))
-  const widths = [width(0), width(1), width(2), 0]
-  const pad = (cell, column) => cell + ' '.repeat(Math.max(0, widths[column] - [...cell].length))
-  return rows.map((row) => row.map(pad).join('  '))
-}
-
-/** A space is shown; a byte that completes no character goes by its piece. */
-function visible({ text, piece }) {
-  return (text || piece.replaceAll('\u2581', ' ')).replaceAll(' ', '␣')
-}
-
-async function main() {
+await run('translate', USAGE, async () => {
   const { texts, plain } = readArguments()
-  const path = (folder) => fileURLToPath(new URL(`../${folder}/`, import.meta.url))
-  const server = await serve({
-    '/': { html: '<!doctype html><title>Glassformer</title><link rel="icon" href="data:,">' },
-    '/npm/': path('npm/dist'),
-    '/models/': path('models'),
-  })
-  const browser = await launchChrome()
-  try {
-    const page = await openPage(browser, server.url, (line) => console.error(line))
+  await withPage({ '/models/': inProject('models/') }, async (page) => {
     await loadTranslator(page)
-    if (plain) return await printPlain(page, texts)
+    if (plain) return printPlain(page, texts)
     console.error('attends: where most cross-attention goes, last decoder layer, mean of its heads')
     for (const text of texts) await printTable(page, text)
-  } finally {
-    await browser.close()
-    await server.close()
-  }
-}
-
-try {
-  await main()
-} catch (error) {
-  if (error instanceof UsageError) {
-    console.error(`${error.message}\n${USAGE}`.trim())
-    process.exit(2)
-  }
-  console.error(`translate: ${error.message.replace(/^page\.\w+: /, '').split('\n    at ')[0]}`)
-  process.exit(1)
-}
+  })
+})
