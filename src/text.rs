@@ -22,6 +22,24 @@ impl Text {
         Ok(Text { tokenizer, end })
     }
 
+    /// Reads the text of a `tokenizer.json`.
+    pub fn parse(json: &str, end: u32) -> Result<Text> {
+        let tokenizer = json.parse().map_err(|error: tokenizers::Error| Error::Tokenizer {
+            expected: "a tokenizer of Hugging Face".to_string(),
+            found: error.to_string(),
+        })?;
+        Ok(Text { tokenizer, end })
+    }
+
+    /// Tokens of a text just as it is; with those that the tokenizer puts around every text if
+    /// `special`.
+    pub fn tokens(&self, text: &str, special: bool) -> Result<Vec<u32>> {
+        let encoding = self.tokenizer.encode(text, special);
+        let encoding =
+            encoding.map_err(|error| Error::internal("reading the text", error.to_string()))?;
+        Ok(encoding.get_ids().to_vec())
+    }
+
     /// Tokens of a text, the end token last; at most `limit`, cut from the end. Control characters
     /// are read as spaces: they are no text, and no model was trained on them.
     pub fn encode(&self, text: &str, limit: usize) -> Result<Vec<u32>> {

@@ -21,6 +21,7 @@ const ROWS: &[&[&str]] = &[
     &["layers"],
     &["models"],
     &["text", "decode"],
+    &["command"],
     &["main", "web", "lib"],
 ];
 

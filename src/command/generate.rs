@@ -1,0 +1,153 @@
+//! The command `generate`: a row for each token that a decoder-only model writes.
+
+use std::io::{self, Write};
+use std::rc::Rc;
+
+use glassformer::decode::{GenerateOptions, Generation, Generator, Sampling};
+use glassformer::error::{Error, Result};
+use glassformer::text::Text;
+use glassformer::weights::Opening;
+
+use super::{Common, Parsed, Print, chat, line, most_attended, open, print_table, value};
+
+/// What it was asked for.
+pub struct Arguments {
+    common: Common,
+    sampling: Sampling,
+    tokens: u32,
+    chat: bool,
+    prompt: String,
+}
+
+pub fn parse(mut words: impl Iterator<Item = String>) -> Parsed<Arguments> {
+    let mut common = Common::new("models/tang-poems");
+    let mut sampling = Sampling::default();
+    let mut temperature = None;
+    let [mut tokens, mut chat, mut cuts] = [100, 0, 0];
+    let mut prompts = vec![];
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            option if common.take(option, &mut words)? => {}
+            "--tokens" => tokens = number(&word, &mut words)?,
+            "--greedy" => temperature = Some(0.0),
+            "--temperature" => temperature = Some(number(&word, &mut words)?),
+            "--repetition-penalty" => sampling.repetition_penalty = number(&word, &mut words)?,
+            "--seed" => sampling.seed = number(&word, &mut words)?,
+            "--chat" => chat = 1,
+            "--top-k" => (sampling.top_k, cuts) = (number(&word, &mut words)?, 1),
+            "--top-p" => (sampling.top_p, cuts) = (number(&word, &mut words)?, 1),
+            "--min-p" => (sampling.min_p, cuts) = (number(&word, &mut words)?, 1),
+            option if option.starts_with("--") => return Err(format!("unknown option `{option}`")),
+            _ => prompts.push(word),
+        }
+    }
+    // Who cuts wants to draw from what is left.
+    sampling.temperature = temperature.unwrap_or(if cuts == 1 { 1.0 } else { 0.0 });
+    match <[String; 1]>::try_from(prompts) {
+        Ok([prompt]) => Ok(Arguments { common, sampling, tokens, chat: chat == 1, prompt }),
+        Err(prompts) => Err(format!("one prompt is wanted, not {}", prompts.len())),
+    }
+}
+
+fn number<T: std::str::FromStr>(
+    option: &str,
+    words: &mut impl Iterator<Item = String>,
+) -> Parsed<T> {
+    let word = value(option, words)?;
+    word.parse().map_err(|_| format!("{option} wants a number, not `{word}`"))
+}
+
+/// A model and its words.
+struct Model {
+    generator: Rc<Generator>,
+    text: Text,
+    /// tokenizer_config.json, where the template for messages is.
+    tokens: String,
+}
+
+/// From a folder in the layout of Hugging Face.
+async fn load(common: &Common) -> Result<Model> {
+    let device = common.open_device().await?;
+    // What the last two say is not always needed.
+    let configs =
+        [common.text("config.json")?, common.text("generation_config.json").unwrap_or_default()];
+    let words = common.text("tokenizer.json")?;
+    let tokens = common.text("tokenizer_config.json").unwrap_or_default();
+    let (mut file, length) = open(&common.model.join("model.safetensors"))?;
+    let mut opening = Opening::new(Some(length));
+    let header = opening.read(&mut file)?;
+    let [config, generation] = configs;
+    let mut loading = Generator::begin(device, &config, &generation, header, common.storage)?;
+    loading.feed(opening.bytes());
+    let generator = Rc::new(loading.read(&mut file, &|_, _| {})?);
+    let end = generator.config().end_tokens.first().copied().unwrap_or(u32::MAX);
+    Ok(Model { generator, text: Text::parse(&words, end)?, tokens })
+}
+
+pub async fn run(arguments: &Arguments) -> Result<()> {
+    let Arguments { common, sampling, tokens, prompt, .. } = arguments;
+    let Model { generator, text, tokens: template } = load(common).await?;
+    let ids = match arguments.chat {
+        // A template writes special tokens itself.
+        true => text.tokens(&chat::prompt(&template, prompt)?, false)?,
+        false => text.tokens(prompt, true)?,
+    };
+    let last = generator.config().layers - 1;
+    let site = format!("decoder.{last}.self_attention.weights");
+    let trace = if common.print == Print::Table { vec![site] } else { vec![] };
+    let max_tokens = Some(*tokens);
+    let options = GenerateOptions { trace, max_tokens, sampling: *sampling, ..Default::default() };
+    let mut generation = Generation::begin(&generator, &ids, &options).await?;
+    let mut written = ids.clone();
+    let mut table = vec![["step", "token", "probability", "attends"].map(str::to_string)];
+    let mut shown = 0;
+    while !generation.is_over() {
+        for step in generation.next(generator.device().tuning().steps).await? {
+            let row = &step.rows[0];
+            if let Some(map) = step.trace.first() {
+                let [heads, position] = [map.shape[1], step.position as usize];
+                let slots = map.data.len() / heads;
+                let attended = most_attended(&map.data, heads, 0..slots.min(position + 1));
+                let at = position_of(attended.unwrap_or_default(), position, slots);
+                table.push([
+                    (written.len() - ids.len() + 1).to_string(),
+                    piece(&text, &written, row.token)?,
+                    format!("{:.4}", row.log_probability.exp()),
+                    piece(&text, &written[..at], written[at])?,
+                ]);
+            }
+            written.push(row.token);
+        }
+        if common.print == Print::Text {
+            shown = print_more(&text.decode(&written[ids.len()..])?, shown, generation.is_over())?;
+        }
+    }
+    match common.print {
+        Print::Text => println!(),
+        Print::Ids => println!("{}", line(&written[ids.len()..])),
+        Print::Table => {
+            print_table(&table);
+            println!("→ {}", text.decode(&written[ids.len()..])?);
+        }
+    }
+    Ok(())
+}
+
+/// The position of the token in a slot of a ring, at the step of `position`.
+fn position_of(slot: usize, position: usize, slots: usize) -> usize {
+    position - (position + slots - slot) % slots
+}
+
+/// A token on one line.
+fn piece(text: &Text, before: &[u32], id: u32) -> Result<String> {
+    Ok(text.piece(before, id)?.replace('\n', "⏎"))
+}
+
+/// Prints what is new of a text, as far as its characters are complete; gives its bytes shown.
+fn print_more(text: &str, shown: usize, is_over: bool) -> Result<usize> {
+    let complete = if is_over { text } else { text.trim_end_matches('\u{FFFD}') };
+    let more = complete.get(shown..).unwrap_or_default();
+    print!("{more}");
+    io::stdout().flush().map_err(|error| Error::internal("printing", error.to_string()))?;
+    Ok(complete.len().max(shown))
+}
