@@ -83,6 +83,6 @@ fn what_the_engine_lacks_is_named() {
         assert_eq!(error.code(), "config");
         assert!(error.to_string().contains(part), "{error}");
     }
-    let error = Tokens::new(&Metadata::new()).to_json().expect_err("no tokens");
+    let error = Tokens::new(&Metadata::default()).to_json().expect_err("no tokens");
     assert!(error.to_string().contains("tokenizer.ggml.tokens"), "{error}");
 }

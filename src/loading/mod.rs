@@ -14,7 +14,7 @@ use crate::weights::{Held, Storage, Weights};
 use fill::{Fill, MatrixSink, Sink};
 pub use flow::{Loading, Room};
 
-/// How the rows of a matrix lie in a file.
+/// How the rows of a matrix lie in a safetensors file. In a GGUF it is always `Rows`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layout {
     /// `[N, K]`, one row after the other.
@@ -55,6 +55,10 @@ impl Part {
             layout,
         }
     }
+
+    fn layout(&self) -> Layout {
+        if self.weights.is_gguf() { Layout::Rows } else { self.layout }
+    }
 }
 
 /// Makes room for weights on the device, and remembers what goes there.
@@ -83,8 +87,9 @@ impl<'a> Loader<'a> {
     /// work of several.
     pub fn matrix(&self, inputs: usize, parts: &[Part]) -> Result<Weight> {
         let mut held = vec![];
-        for Part { weights, name, bias, outputs, layout } in parts {
-            let shape = match layout {
+        for part in parts {
+            let Part { weights, name, bias, outputs, .. } = part;
+            let shape = match part.layout() {
                 Layout::Columns => [inputs, *outputs],
                 _ => [*outputs, inputs],
             };
@@ -111,7 +116,8 @@ impl<'a> Loader<'a> {
         self.sinks.borrow_mut().push(MatrixSink::new(weight, has_bias));
         let mut first = 0;
         for (part, (matrix, bias)) in parts.iter().zip(held) {
-            let &Part { outputs, layout, .. } = part;
+            let &Part { outputs, .. } = part;
+            let layout = part.layout();
             self.fill(&matrix, Sink::Rows { sink, first, layout, count: outputs });
             if let Some(bias) = bias {
                 self.fill(&bias, Sink::Bias { sink, first, layout });

@@ -3,11 +3,8 @@
 mod blocks;
 mod encoding;
 mod gguf;
-mod gguf_names;
-mod gguf_tokenizer;
 mod header;
 mod quantised;
-mod reader;
 mod safetensors;
 mod storage;
 
@@ -20,8 +17,7 @@ use crate::error::{Error, Result};
 
 pub use blocks::BLOCK;
 pub use encoding::Encoding;
-pub use gguf::{Metadata, Value};
-pub use gguf_tokenizer::Tokens;
+pub use gguf::{Metadata, Tokens, Value, config_files};
 pub use header::{CHUNK, Entry, Header, Opened, Opening, read_some};
 pub use storage::{Packed, Storage};
 
@@ -54,6 +50,11 @@ impl Weights {
     /// The head itself.
     pub fn header(&self) -> &Header {
         &self.header
+    }
+
+    /// Whether it is a GGUF, in which every matrix lies by rows and rotary pairs are adjacent.
+    pub fn is_gguf(&self) -> bool {
+        self.header.metadata.is_some()
     }
 
     /// The same file, one component further down the path.

@@ -1,36 +1,26 @@
 //! Reads the head of a GGUF, versions 2 and 3; every lie in it is an error that names the tensor.
 
-use std::collections::BTreeMap;
+mod config;
+mod metadata;
+mod names;
+mod reader;
+mod tokenizer;
 
 use super::encoding::Encoding;
-use super::gguf_names::hugging_face_name;
 use super::header::{Entry, Header, Opened};
-use super::reader::{Reader, Stop};
 use crate::error::{Error, Result};
+
+pub use config::config_files;
+pub use metadata::{Metadata, Value};
+use names::hugging_face_name;
+use reader::{Reader, Stop};
+pub use tokenizer::Tokens;
 
 /// The first four bytes.
 pub const MAGIC: &[u8] = b"GGUF";
 
 /// Families whose tensors and metadata the engine knows.
 const ARCHITECTURES: [&str; 2] = ["llama", "gpt2"];
-
-/// A value of the metadata.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Value {
-    /// Of any type of number.
-    Number(f64),
-    /// A truth value.
-    Truth(bool),
-    /// A text.
-    Text(String),
-    /// A list of numbers.
-    Numbers(Vec<f64>),
-    /// A list of texts.
-    Texts(Vec<String>),
-}
-
-/// All metadata, by key.
-pub type Metadata = BTreeMap<String, Value>;
 
 /// A tensor as the head claims it.
 struct Claim {
@@ -72,7 +62,7 @@ fn read_all(reader: &mut Reader) -> std::result::Result<(Metadata, Vec<Claim>), 
     }
     let tensors = reader.count("number of tensors", 24)?;
     let fields = reader.count("number of metadata fields", 13)?;
-    let mut metadata = Metadata::new();
+    let mut metadata = Metadata::default();
     for _ in 0..fields {
         let key = reader.text("a metadata key")?;
         let kind = reader.number(&key)?;

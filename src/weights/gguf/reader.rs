@@ -1,6 +1,6 @@
 //! Reads the fields of a GGUF from bytes of which more may be to come.
 
-use super::gguf::Value;
+use super::Value;
 use crate::error::Error;
 
 /// Longer than any real head: most of one are the tokens of a vocabulary.
