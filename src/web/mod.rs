@@ -1,6 +1,7 @@
 //! The engine's face in JavaScript; the only folder that knows `JsValue`.
 
 mod browser;
+mod generator;
 mod objects;
 mod translator;
 
@@ -17,6 +18,7 @@ use browser::cpu_names;
 use objects::object;
 
 pub use browser::open_gpu;
+pub use generator::{Generator, LoadingGenerator, Writing};
 pub use translator::{Decoding, LoadingTranslator, Model};
 
 /// A device, on which models may be loaded.
@@ -72,6 +74,25 @@ impl Engine {
         let mut loading = translator(device, config, generation_config, header, storage)?;
         loading.feed(opening.bytes());
         Ok(LoadingTranslator { loading })
+    }
+
+    /// Makes room for a model that writes, whose weight file begins with `head`. A GGUF says itself
+    /// what model it is: without `config` that is read, too.
+    #[wasm_bindgen(js_name = beginGenerator)]
+    pub fn begin_generator(
+        &self,
+        config: &str,
+        generation_config: &str,
+        head: FileHead,
+        storage: &str,
+    ) -> Result<LoadingGenerator> {
+        let (header, opening) = head.complete()?;
+        let storage = parse_storage(storage)?;
+        let device = Rc::clone(&self.device);
+        let generator = decode::Generator::begin;
+        let mut loading = generator(device, config, generation_config, header, storage)?;
+        loading.feed(opening.bytes());
+        Ok(LoadingGenerator { loading })
     }
 
     /// Bytes of all buffers that exist now.

@@ -52,7 +52,8 @@ pub fn timing(timing: &Timing) -> JsValue {
     .into()
 }
 
-fn row(row: &Row) -> JsValue {
+/// What a step did for one sentence.
+pub fn row(row: &Row) -> JsValue {
     let candidates: Array = (row.candidates.iter())
         .map(|candidate| {
             object([
@@ -94,9 +95,24 @@ pub fn snapshots(snapshots: &[Snapshot]) -> JsValue {
     all.into()
 }
 
+/// A field of an object; undefined if it has none of that name.
+pub fn field(object: &Object, key: &str) -> JsValue {
+    Reflect::get(object, &key.into()).unwrap_or_default()
+}
+
+/// A number of an object, 0 if there is none.
+pub fn number(object: &Object, key: &str) -> f64 {
+    field(object, key).as_f64().unwrap_or_default()
+}
+
+/// A whole number of an object, of which 0 stands for a default.
+pub fn above_zero(object: &Object, key: &str) -> Option<u32> {
+    Some(number(object, key) as u32).filter(|number| *number > 0)
+}
+
 /// The strings of a list that an object may have.
 pub fn strings(object: &Object, key: &str) -> Vec<String> {
-    let list = Reflect::get(object, &key.into()).unwrap_or_default();
+    let list = field(object, key);
     let list = if list.is_undefined() { Array::new() } else { Array::from(&list) };
     list.iter().filter_map(|item| item.as_string()).collect()
 }

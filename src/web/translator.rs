@@ -2,11 +2,11 @@
 
 use std::rc::Rc;
 
-use js_sys::{Array, Object, Reflect, Uint32Array};
+use js_sys::{Array, Object, Uint32Array};
 use wasm_bindgen::prelude::*;
 
 use super::browser::milliseconds;
-use super::objects::{self, object, snapshots, step, strings};
+use super::objects::{self, above_zero, number, object, snapshots, step, strings};
 use crate::decode::{self, Options};
 use crate::error::Result;
 use crate::loading::Loading;
@@ -76,15 +76,11 @@ impl Model {
     /// Encodes a batch; `options` has candidates, trace, maxTokens and ringCapacity, where 0
     /// stands for a default.
     pub async fn begin(&self, sources: Vec<Uint32Array>, options: Object) -> Result<Decoding> {
-        let number = |key: &str| {
-            let value = Reflect::get(&options, &key.into()).ok().and_then(|value| value.as_f64());
-            value.map(|value| value as u32)
-        };
         let options = Options {
-            candidates: number("candidates").unwrap_or(1),
+            candidates: number(&options, "candidates") as u32,
             trace: strings(&options, "trace"),
-            max_tokens: number("maxTokens").filter(|tokens| *tokens > 0),
-            ring_capacity: number("ringCapacity").filter(|slots| *slots > 0),
+            max_tokens: above_zero(&options, "maxTokens"),
+            ring_capacity: above_zero(&options, "ringCapacity"),
         };
         let sources: Vec<Vec<u32>> = sources.iter().map(Uint32Array::to_vec).collect();
         let decoding = decode::Decoding::begin(&self.translator, &sources, &options).await?;
