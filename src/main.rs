@@ -10,20 +10,22 @@ mod command;
 const USAGE: &str = "\
 usage: glassformer translate [--plain | --ids] [--model FOLDER] [--device gpu|cpu]
                              [--storage int8|q8|q4|f16|f32] TEXT... | -
-       glassformer generate [--plain | --ids] [--model FOLDER] [--device gpu|cpu]
+       glassformer generate [--plain | --ids] [--model FOLDER|FILE.gguf] [--device gpu|cpu]
                             [--storage int8|q8|q4|f16|f32] [--tokens N] [--greedy]
-                            [--temperature T] [--top-k N] [--top-p P] [--min-p P]
-                            [--repetition-penalty R] [--seed N] [--chat] PROMPT
+                            [--temperature T] [--top-k K] [--top-p P] [--min-p P]
+                            [--repetition-penalty R] [--seed N] [--chat] PROMPT | -
 
 translate: translates each TEXT, or each line of standard input for `-`, and prints a row a token:
 the step, the token, its probability, and the source token that the last decoder layer's
 cross-attention looks at most (mean of heads). --plain prints translations only, --ids their
 tokens' ids.
 
-generate: writes on after PROMPT, and prints a row a token: the step, the token, the model's
-probability of it, and the token before it that the last layer's self-attention looks at most (mean
-of heads). Takes the best token unless a temperature is given. --plain prints the text only, as it
-comes, --ids its tokens' ids. --chat answers PROMPT by the model's own template of messages.";
+generate: writes on after PROMPT, or after standard input for `-`, and prints a row a token: the
+step, the token, the model's probability of it, and the token before it that the last layer's
+self-attention looks at most (mean of heads). --greedy takes the best token every time; else one is
+drawn, at a temperature of 0.8 and with another seed each time if nobody says otherwise. --tokens
+ends the text after N tokens (128). --chat answers PROMPT by the model's own template of messages.
+--plain prints the text only, as it comes, --ids its tokens' ids.";
 
 fn main() -> ExitCode {
     match command::parse(std::env::args().skip(1)) {

@@ -2,11 +2,12 @@
 
 use std::io::{self, Write};
 use std::rc::Rc;
+use std::time::SystemTime;
 
 use glassformer::decode::{GenerateOptions, Generation, Generator, Sampling};
 use glassformer::error::{Error, Result};
 use glassformer::text::Text;
-use glassformer::weights::Opening;
+use glassformer::weights::{Opening, Tokens, config_files};
 
 use super::{Common, Parsed, Print, chat, line, most_attended, open, print_table, value};
 
@@ -21,32 +22,45 @@ pub struct Arguments {
 
 pub fn parse(mut words: impl Iterator<Item = String>) -> Parsed<Arguments> {
     let mut common = Common::new("models/tang-poems");
-    let mut sampling = Sampling::default();
-    let mut temperature = None;
-    let [mut tokens, mut chat, mut cuts] = [100, 0, 0];
+    let mut sampling = Sampling { temperature: 0.8, seed: clock(), ..Sampling::default() };
+    let mut tokens = 128;
+    let [mut chat, mut greedy] = [false; 2];
     let mut prompts = vec![];
     while let Some(word) = words.next() {
         match word.as_str() {
             option if common.take(option, &mut words)? => {}
             "--tokens" => tokens = number(&word, &mut words)?,
-            "--greedy" => temperature = Some(0.0),
-            "--temperature" => temperature = Some(number(&word, &mut words)?),
+            "--greedy" => greedy = true,
+            "--temperature" => sampling.temperature = number(&word, &mut words)?,
+            "--top-k" => sampling.top_k = number(&word, &mut words)?,
+            "--top-p" => sampling.top_p = number(&word, &mut words)?,
+            "--min-p" => sampling.min_p = number(&word, &mut words)?,
             "--repetition-penalty" => sampling.repetition_penalty = number(&word, &mut words)?,
             "--seed" => sampling.seed = number(&word, &mut words)?,
-            "--chat" => chat = 1,
-            "--top-k" => (sampling.top_k, cuts) = (number(&word, &mut words)?, 1),
-            "--top-p" => (sampling.top_p, cuts) = (number(&word, &mut words)?, 1),
-            "--min-p" => (sampling.min_p, cuts) = (number(&word, &mut words)?, 1),
+            "--chat" => chat = true,
+            "-" => {
+                prompts.push(io::read_to_string(io::stdin()).map_err(|error| error.to_string())?)
+            }
             option if option.starts_with("--") => return Err(format!("unknown option `{option}`")),
             _ => prompts.push(word),
         }
     }
-    // Who cuts wants to draw from what is left.
-    sampling.temperature = temperature.unwrap_or(if cuts == 1 { 1.0 } else { 0.0 });
-    match <[String; 1]>::try_from(prompts) {
-        Ok([prompt]) => Ok(Arguments { common, sampling, tokens, chat: chat == 1, prompt }),
-        Err(prompts) => Err(format!("one prompt is wanted, not {}", prompts.len())),
+    if greedy {
+        sampling = Sampling::default();
     }
+    match prompts.is_empty() {
+        true => Err("there is no prompt to go on from".to_string()),
+        false => {
+            let prompt = prompts.join(" ");
+            Ok(Arguments { common, sampling, tokens, chat, prompt })
+        }
+    }
+}
+
+/// A seed that no text had before, unless it is asked for.
+fn clock() -> u32 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_micros() as u32)
 }
 
 fn number<T: std::str::FromStr>(
@@ -65,17 +79,34 @@ struct Model {
     tokens: String,
 }
 
-/// From a folder in the layout of Hugging Face.
+/// From a folder in the layout of Hugging Face, or from a GGUF, which has all of it inside.
 async fn load(common: &Common) -> Result<Model> {
     let device = common.open_device().await?;
-    // What the last two say is not always needed.
-    let configs =
-        [common.text("config.json")?, common.text("generation_config.json").unwrap_or_default()];
-    let words = common.text("tokenizer.json")?;
-    let tokens = common.text("tokenizer_config.json").unwrap_or_default();
-    let (mut file, length) = open(&common.model.join("model.safetensors"))?;
+    let alone = common.model.is_file();
+    let weights = if alone { common.model.clone() } else { common.model.join("model.safetensors") };
+    let (mut file, length) = open(&weights)?;
     let mut opening = Opening::new(Some(length));
     let header = opening.read(&mut file)?;
+    let inside = config_files(&header)?.zip(header.metadata.as_ref());
+    let (configs, words, tokens) = match inside {
+        Some((configs, metadata)) => {
+            let tokens = Tokens::new(metadata);
+            (configs, tokens.to_json()?, tokens.config_json())
+        }
+        None if alone => {
+            let expected = "a folder, or a GGUF";
+            return Err(Error::input("the model", expected, weights.display().to_string()));
+        }
+        None => (
+            // What the last two say is not always needed.
+            [
+                common.text("config.json")?,
+                common.text("generation_config.json").unwrap_or_default(),
+            ],
+            common.text("tokenizer.json")?,
+            common.text("tokenizer_config.json").unwrap_or_default(),
+        ),
+    };
     let [config, generation] = configs;
     let mut loading = Generator::begin(device, &config, &generation, header, common.storage)?;
     loading.feed(opening.bytes());
@@ -92,6 +123,11 @@ pub async fn run(arguments: &Arguments) -> Result<()> {
         true => text.tokens(&chat::prompt(&template, prompt)?, false)?,
         false => text.tokens(prompt, true)?,
     };
+    if sampling.temperature > 0.0 {
+        eprintln!("seed {}", sampling.seed);
+    }
+    // A text begins with its prompt; an answer does not.
+    let before = if arguments.chat { "" } else { prompt };
     let last = generator.config().layers - 1;
     let site = format!("decoder.{last}.self_attention.weights");
     let trace = if common.print == Print::Table { vec![site] } else { vec![] };
@@ -101,6 +137,9 @@ pub async fn run(arguments: &Arguments) -> Result<()> {
     let mut written = ids.clone();
     let mut table = vec![["step", "token", "probability", "attends"].map(str::to_string)];
     let mut shown = 0;
+    if common.print == Print::Text {
+        print!("{before}");
+    }
     while !generation.is_over() {
         for step in generation.next(generator.device().tuning().steps).await? {
             let row = &step.rows[0];
@@ -127,7 +166,7 @@ pub async fn run(arguments: &Arguments) -> Result<()> {
         Print::Ids => println!("{}", line(&written[ids.len()..])),
         Print::Table => {
             print_table(&table);
-            println!("→ {}", text.decode(&written[ids.len()..])?);
+            println!("→ {before}{}", text.decode(&written[ids.len()..])?);
         }
     }
     Ok(())
