@@ -1,6 +1,7 @@
-"""Print BLEU and chrF of a model: python evaluate.py MODEL FILE… [--beams N] [--out FILE].
+"""Print BLEU and chrF of a model: python evaluate.py MODEL FILE… [--beams N] [--int8] [--out FILE].
 
 MODEL is a folder in the Hugging Face layout; each FILE has lines of Chinese<TAB>English.
+--int8 rounds all matrices as the engine's storage of that name does.
 """
 
 import argparse
@@ -50,6 +51,16 @@ def scores(made, wanted):
     return {"bleu": round(bleu, 2), "chrf": round(chrf, 2), "sentences": len(made)}
 
 
+def round_to_int8(model):
+    """Each row of each matrix to 255 steps of one width, in place; positions are no weights."""
+    for name, weight in model.named_parameters():
+        if weight.dim() != 2 or "embed_positions" in name:
+            continue
+        scale = weight.data.abs().amax(dim=1, keepdim=True) / 127
+        scale[scale == 0] = 1
+        weight.data = (weight.data / scale).round().clamp(-127, 127) * scale
+
+
 def load(folder):
     model = MarianMTModel.from_pretrained(folder, dtype=torch.float32).eval()
     if torch.cuda.is_available():
@@ -64,9 +75,12 @@ def main():
     parser.add_argument("model", type=Path)
     parser.add_argument("files", type=Path, nargs="+")
     parser.add_argument("--beams", type=int, default=1, help="1 is greedy")
+    parser.add_argument("--int8", action="store_true", help="round the weights to eight bits")
     parser.add_argument("--out", type=Path, help="write source, reference and translation there")
     options = parser.parse_args()
     model, tokenizer = load(options.model)
+    if options.int8:
+        round_to_int8(model)
     for path in options.files:
         sources, wanted = read_pairs(path)
         started = time.monotonic()
@@ -75,6 +89,7 @@ def main():
         row = {
             "file": path.name,
             "beams": options.beams,
+            "weights": "int8" if options.int8 else "as in the file",
             **scores(made, wanted),
             "seconds": seconds,
         }
