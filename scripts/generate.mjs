@@ -10,10 +10,10 @@ const USAGE = `usage: ./build.sh generate [--native] [options] PROMPT
   PROMPT is the beginning of a text; \`-\` reads it from standard input.
   --model M    smollm2-135m, a .gguf file, or a folder; models/tang-poems by default
   --chat       PROMPT is what a user says to a chat model (in Chrome only)
-  --tokens N   tokens at most; 128 by default
-  --greedy     the likeliest token every time; else one is drawn:
+  --tokens N   tokens at most; 100 by default
+  --greedy     the likeliest token every time, as without any of these:
   --temperature T  --top-k K  --top-p P  --min-p P  --repetition-penalty R  --seed N
-               0.8, all, all, all, 1 and another seed each time by default
+               draw a token; the temperature is 1 then, and the seed 0, if not given
   --plain      only the text
   --native     by the native program instead of the npm package in Chrome`
 
@@ -51,20 +51,21 @@ function readArguments() {
       return Number(values[name])
     throw new UsageError(`--${name} takes a number, not ${values[name]}.`)
   }
+  const cuts = { topK: number('top-k'), topP: number('top-p'), minP: number('min-p') }
+  // Who cuts wants to draw from what is left.
+  const isCut = Object.values(cuts).some((cut) => cut !== undefined)
   const sampling = {
-    temperature: number('temperature', 0.8),
-    topK: number('top-k'),
-    topP: number('top-p'),
-    minP: number('min-p'),
+    ...cuts,
+    temperature: values.greedy ? 0 : number('temperature', isCut ? 1 : 0),
     repetitionPenalty: number('repetition-penalty'),
-    seed: number('seed', Math.floor(Math.random() * 2 ** 31)),
+    seed: number('seed'),
   }
   return {
     prompt: text === '-' ? readFileSync(0, 'utf8') : text,
     model: values.model ?? inProject('models/tang-poems'),
     chat: values.chat ?? false,
     plain: values.plain ?? false,
-    options: { maxTokens: number('tokens', 128), ...(values.greedy ? {} : sampling) },
+    options: { maxTokens: number('tokens', 100), ...sampling },
   }
 }
 
@@ -89,31 +90,54 @@ async function loadGenerator(page, address) {
   sayAdapter(adapter)
 }
 
-/** All steps, without traces. */
-const generate = (page, prompt, options) =>
+/**
+ * All steps. With `attention` each `write` step has `attends`, the token that the last layer's heads
+ * together look at most.
+ */
+const generate = (page, prompt, options, attention) =>
   page.evaluate(
-    async ([prompt, options]) => {
-      const steps = []
-      for await (const step of globalThis.generator.generate(prompt, options)) steps.push(step)
+    async ([prompt, options, attention]) => {
+      const { generator } = globalThis
+      const site = `decoder.${generator.model.layers - 1}.self_attention.weights`
+      const trace = attention ? [site] : []
+      const [tokens, steps] = [[], []]
+      for await (const step of generator.generate(prompt, { ...options, trace })) {
+        if (step.phase === 'prompt') {
+          tokens.push(...step.tokens)
+          continue
+        }
+        const [weights] = step.trace
+        if (weights) {
+          const [heads] = weights.shape
+          const slots = step.ring.positions.map((_, slot) => slot)
+          const total = (slot) =>
+            Array.from(
+              { length: heads },
+              (_, head) => weights.data[head * slots.length + slot],
+            ).reduce((a, b) => a + b)
+          const held = slots.filter((slot) => step.ring.positions[slot] >= 0)
+          const most = held.reduce((best, slot) => (total(slot) > total(best) ? slot : best))
+          step.attends = tokens[step.ring.positions[most]]
+        }
+        tokens.push(step.token)
+        steps.push({ ...step, trace: [] })
+      }
       return steps
     },
-    [prompt, options],
+    [prompt, options, attention],
   )
 
-/** A row a token: step, token, its probability, and the likeliest other with its own. */
-function printTable(steps, isText, prompt) {
-  const rows = steps.map(({ token, probability, candidates }, index) => {
-    const other = candidates.find(({ id }) => id !== token.id)
-    return [
-      String(index + 1),
-      visible(token),
-      probability.toFixed(4),
-      `${other.probability.toFixed(4)} ${visible(other)}`,
-    ]
-  })
-  for (const line of table([['step', 'token', 'probability', 'likeliest other'], ...rows]))
+/** A row a token: step, token, its probability, and the token that it attended to most. */
+function printTable(steps) {
+  const rows = steps.map(({ token, probability, attends }, index) => [
+    String(index + 1),
+    visible(token),
+    probability.toFixed(4),
+    visible(attends),
+  ])
+  for (const line of table([['step', 'token', 'probability', 'attends'], ...rows]))
     console.log(line)
-  console.log(`→ ${isText ? prompt : ''}${steps.at(-1)?.text ?? ''}`)
+  console.log(`→ ${steps.at(-1)?.text ?? ''}`)
 }
 
 await run('generate', USAGE, async () => {
@@ -121,10 +145,11 @@ await run('generate', USAGE, async () => {
   const { mounts, address } = await placeOf(model)
   await withPage(mounts, async (page) => {
     await loadGenerator(page, address)
-    if (options.seed !== undefined) console.error(`seed ${options.seed}`)
+    if (!plain)
+      console.error('attends: where most self-attention goes, last layer, mean of its heads')
     const given = chat ? [{ role: 'user', content: prompt }] : prompt
-    const [, ...steps] = await generate(page, given, { ...options, candidates: 2 })
-    if (!plain) return printTable(steps, !chat, prompt)
-    console.log(`${chat ? '' : prompt}${steps.at(-1)?.text ?? ''}`)
+    const steps = await generate(page, given, { ...options, candidates: 1 }, !plain)
+    if (plain) console.log(steps.at(-1)?.text ?? '')
+    else printTable(steps)
   })
 })

@@ -13,7 +13,7 @@ use wasm_bindgen::prelude::*;
 use crate::decode;
 use crate::device::Device;
 use crate::error::{Error, Result};
-use crate::weights::{Header, Opening, Storage, Tokens};
+use crate::weights::{Header, Opening, Storage, Tokens, config_files};
 use browser::cpu_names;
 use objects::object;
 
@@ -88,9 +88,13 @@ impl Engine {
     ) -> Result<LoadingGenerator> {
         let (header, opening) = head.complete()?;
         let storage = parse_storage(storage)?;
+        let [config, generation] = match config_files(&header)? {
+            Some(files) if config.is_empty() => files,
+            _ => [config, generation_config].map(str::to_string),
+        };
         let device = Rc::clone(&self.device);
         let generator = decode::Generator::begin;
-        let mut loading = generator(device, config, generation_config, header, storage)?;
+        let mut loading = generator(device, &config, &generation, header, storage)?;
         loading.feed(opening.bytes());
         Ok(LoadingGenerator { loading })
     }

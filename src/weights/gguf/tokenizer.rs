@@ -75,6 +75,8 @@ impl<'a> Tokens<'a> {
         });
         parts.insert("added_tokens".to_string(), added.collect());
         parts.insert("version".to_string(), "1.0".into());
+        // The library of the browser wants the field to be there.
+        parts.insert("post_processor".to_string(), Json::Null);
         if let Some((id, token)) = self.special("bos").filter(|_| self.adds_begin()) {
             let special = json!({"SpecialToken": {"id": token, "type_id": 0}});
             let text = |id: &str| json!({"Sequence": {"id": id, "type_id": 0}});
