@@ -10,14 +10,14 @@ use crate::error::Result;
 use crate::loading::Loading;
 use crate::models::causal::Causal;
 use crate::models::causal_config::Config;
-use crate::weights::{Header, Storage};
+use crate::weights::{Header, Storage, config_files};
 
 /// A GPT-2 or Llama model on a device.
 pub type Generator = Loaded<Causal>;
 
 impl Generator {
     /// Reads config.json and generation_config.json (may be empty), and makes room for the weights of the file
-    /// with this head, which are still to come.
+    /// with this head, which are still to come. A GGUF brings its configuration: neither is looked at.
     pub fn begin(
         device: Rc<Device>,
         config: &str,
@@ -25,6 +25,11 @@ impl Generator {
         header: Header,
         storage: Option<Storage>,
     ) -> Result<Loading<Generator>> {
+        let own = config_files(&header)?;
+        let [config, generation] = match &own {
+            Some(files) => files.each_ref().map(String::as_str),
+            None => [config, generation],
+        };
         let config = Config::parse(config, generation)?;
         Loaded::begin_with(device, header, storage, |weights, loader| {
             Causal::load(config, weights, loader)
