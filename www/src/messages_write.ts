@@ -9,7 +9,7 @@ export const writing = {
   otherModel: { zh: '换一个模型', en: 'Another model' },
   otherAbout: {
     zh: '打开 GGUF 文件（如 SmolLM2）：填网址、选文件，或拖到这一页。只在浏览器里读，不上传。',
-    en: 'Open a GGUF file (SmolLM2, say): by address, from disk, or dropped here. None is sent away.',
+    en: 'Open a GGUF file (SmolLM2, say): by address, from disk, or dropped here. Nothing is uploaded.',
   },
   otherResume: {
     zh: '下载中断后再打开，会从断点继续；下载完整的文件留在浏览器里。',

@@ -133,9 +133,10 @@ class WritingSession extends Session<TextGenerator, Task, Reading, WriteStep> {
   protected override keptFirst(first: Reading): Reading {
     let capacity = 0
     const traces = first.traces.map((chunk) => {
-      const [, rows = 0, slots = 0] = chunk.trace[0]?.shape ?? []
+      const attention = chunk.trace.filter(({ site }) => !site.endsWith('.ring'))
+      const [, rows = 0, slots = 0] = attention[0]?.shape ?? []
       capacity = slots
-      return { ...chunk, trace: kept(chunk.trace, chunk.first + rows) }
+      return { ...chunk, trace: kept(attention, chunk.first + rows) }
     })
     return { ...first, traces, capacity }
   }
