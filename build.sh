@@ -21,7 +21,8 @@ usage: ./build.sh COMMAND [ARGUMENTS]       (first run on 2 cores / when nothing
   serve      build, then serve the site; --port N                               as build
   test       build, then every test                                             30 min / 10 min
   check      formatting, lints and types of everything                          5 min / 30 s
-  bench      speed and memory beside the device's ceilings; --json FILE         10 min
+  bench      speed and memory beside peers and the device's ceilings;           25 min
+             --json FILE, --only marian,smollm2,gpt2,poems
   translate  TEXT… translated in headless Chrome, a row a token; `-` reads      seconds
              standard input, --plain prints translations only, --native
              takes the native program
@@ -252,7 +253,8 @@ find_model() {
 }
 
 bench() {
-  { build; build_native; } >&2
+  # The peers are half a gigabyte, which nothing else needs.
+  { build; setup_npm bench; } >&2
   local script=$PWD/bench/bench.mjs
   cd "$caller" && exec node "$script" "$@"
 }

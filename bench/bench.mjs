@@ -1,47 +1,122 @@
-// Speed and memory of the engine in headless Chrome, beside the adapter's own ceilings, in one run.
+// Speed and memory of the engine in headless Chrome, beside peers and the adapter's own ceilings, in one run.
 
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { launchChrome, openPage } from '../scripts/chrome.mjs'
+import { fetchSmolLM2 } from '../scripts/fetch_smollm2.mjs'
 import { serve } from '../scripts/serve.mjs'
+import { writeGpt2 } from './gpt2_onnx.mjs'
+import { GPT2 } from './random_model.js'
+import { print } from './report.mjs'
+
+const PARTS = { marian: measureMarian, smollm2: measureSmolLM2, gpt2: measureGpt2, poems: measurePoems }
+// The token of a long text whose step is held against an early one.
+const POSITIONS = [400, 4000]
+const POEMS = 'models/tang-poems/'
 
 const path = (name) => fileURLToPath(new URL(name, import.meta.url))
-const { values } = parseArgs({ options: { json: { type: 'string' } } })
+const threads = Math.min(4, os.cpus().length)
+const { values } = parseArgs({
+  options: { json: { type: 'string' }, only: { type: 'string', default: Object.keys(PARTS).join() } },
+})
+const parts = values.only.split(',')
+const unknown = parts.find((part) => !Object.hasOwn(PARTS, part))
+if (unknown) {
+  console.error(`bench: ${unknown} is none of ${Object.keys(PARTS).join(', ')}`)
+  process.exit(2)
+}
 
+const onnx = mkdtempSync(join(os.tmpdir(), 'glassformer-bench-'))
+const smollm2 = parts.includes('smollm2') ? await fetchSmolLM2() : ''
+const isolated = {
+  // What threads of WebAssembly, which the peers use, depend on.
+  'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp',
+}
 const server = await serve({
-  '/': { html: '<!doctype html><title>bench</title>' },
+  '/': { html: '<!doctype html><title>bench</title><link rel="icon" href="data:,">' },
   '/bench/': path('.'),
   '/engine/': path('../npm/engine'),
-})
+  '/models/': path('../models'),
+  '/files/': join(smollm2, '..'),
+  '/onnx/': onnx,
+  '/wllama/': path('node_modules/@wllama/wllama'),
+  '/transformers/': path('node_modules/@huggingface/transformers/dist'),
+  '/onnxruntime/': path('node_modules/onnxruntime-web/dist'),
+}, 0, isolated)
 const browser = await launchChrome()
-let figures
+const figures = {
+  machine: { cpu: os.cpus()[0].model, cores: os.cpus().length, browser: browser.version() },
+  code: codeBytes(),
+}
 try {
-  const page = await openPage(browser, server.url)
-  const say = (text) => console.error(`bench: ${text}`)
   say("the adapter's ceilings")
-  const ceilings = await page.evaluate(async () =>
-    (await import('/bench/ceilings.js')).measureCeilings())
-  const runs = []
-  for (const storage of ['int8', 'f16', 'f32']) {
-    say(`decoding with ${storage} weights`)
-    runs.push(await page.evaluate(async (storage) =>
-      (await import('/bench/decode.js')).measureDecoding(storage), storage))
-  }
-  figures = {
-    machine: { cpu: os.cpus()[0].model, cores: os.cpus().length, browser: browser.version() },
-    ceilings,
-    runs,
-    code: codeBytes(),
-  }
+  figures.ceilings = await call('ceilings.js', 'measureCeilings')
+  figures.machine.adapter = figures.ceilings.adapter
+  for (const part of parts) figures[part] = await PARTS[part]()
 } finally {
   await browser.close()
   await server.close()
+  rmSync(onnx, { recursive: true })
 }
 if (values.json) writeFileSync(values.json, JSON.stringify(figures, null, 2))
 print(figures)
+
+function say(text) {
+  console.error(`bench: ${text}`)
+}
+
+/** What a function of a module gives, in a page of its own: what it leaves behind is gone with it. */
+async function call(module, name, argument) {
+  const page = await openPage(browser, server.url)
+  try {
+    return await page.evaluate(async ([module, name, argument]) =>
+      (await import(`/bench/${module}`))[name](argument), [module, name, argument])
+  } finally {
+    await page.close()
+  }
+}
+
+async function measureMarian() {
+  const runs = []
+  for (const storage of ['int8', 'f16', 'f32']) {
+    say(`translating with ${storage} weights`)
+    runs.push(await call('decode.js', 'measureDecoding', storage))
+  }
+  return runs
+}
+
+async function measureSmolLM2() {
+  say('SmolLM2, in turn with wllama')
+  const { file, cases } = JSON.parse(readFileSync(path('../tests/golden/smollm2.json')))
+  const [story, article] = ['story', 'article'].map((name) => cases.find((one) => one.name === name))
+  const options = { url: `/files/${file}`, story, article, threads, positions: POSITIONS }
+  return call('generate.js', 'measureSmolLM2', options)
+}
+
+async function measureGpt2() {
+  say('GPT-2 124M')
+  const ours = await call('generate.js', 'measureGpt2', 'int8')
+  writeGpt2(join(onnx, 'gpt2'), GPT2)
+  const peers = []
+  for (const [device, dtype] of [['wasm', 'q8'], ['wasm', 'fp32'], ['webgpu', 'fp32']]) {
+    say(`GPT-2 124M, transformers.js on ${device}, ${dtype}`)
+    // A step on WebGPU takes half a minute on the software adapter.
+    const options = { device, dtype, threads, steps: device === 'wasm' ? 24 : 1 }
+    peers.push(await call('transformers.js', 'measureTransformers', options)
+      .catch((error) => ({ device, dtype, failure: error.message.split('\n')[0] })))
+  }
+  return { ours, peers }
+}
+
+async function measurePoems() {
+  if (!existsSync(path(`../${POEMS}model.safetensors`))) return null
+  say('poems')
+  return call('generate.js', 'measureFolder', `/${POEMS}`)
+}
 
 /** Bytes of the package's code, gzipped. */
 function codeBytes() {
@@ -50,48 +125,4 @@ function codeBytes() {
     wasm: gzipped('glassformer_bg.wasm'),
     javascript: gzipped('index.js') + gzipped('worker.js'),
   }
-}
-
-function print({ machine, ceilings, runs, code }) {
-  const [int8] = runs
-  const { adapter } = int8
-  console.log(`${adapter.name} in Chrome ${machine.browser}, ${machine.cores} × ${machine.cpu}`)
-  console.log(`Ceilings: ${ceilings.gigaflops.toFixed(1)} GFLOP/s (vec4 multiply-add), ` +
-    `${ceilings.gigabytes.toFixed(1)} GB/s (streaming read), ` +
-    `${ceilings.dispatchMicroseconds.toFixed(0)} µs an empty dispatch of 4 workgroups`)
-  const ratio = (value) => `${(value / int8.tokensPerSecond).toFixed(2)}`
-  const rows = runs.flatMap((run) => [
-    [`${run.storage}: tokens/s, alone`, run.tokensPerSecond.toFixed(0), ratio(run.tokensPerSecond)],
-    [`${run.storage}: tokens/s, batch of 8`, run.batchTokensPerSecond.toFixed(0), ratio(run.batchTokensPerSecond)],
-  ])
-  const allocated = int8.allocatedBytes / int8.weightBytes
-  table(['Decoding', 'figure', 'ratio'], [
-    ...rows,
-    ['load to first token, ms', int8.firstTokenMilliseconds.toFixed(0), ''],
-    ['of which load, ms', int8.loadMilliseconds.toFixed(0), ''],
-    ['dispatches a token', int8.dispatchesPerToken, ''],
-    ['host µs a token', int8.hostMicrosecondsPerToken.toFixed(1), ''],
-    ['bytes allocated, and per weight byte', int8.allocatedBytes, allocated.toFixed(2)],
-    ['wasm, gzipped bytes', code.wasm, ''],
-    ['JavaScript of the package, gzipped bytes', code.javascript, ''],
-  ])
-  for (const [batch, kernels] of Object.entries(int8.kernels)) {
-    const total = kernels.reduce((sum, kernel) => sum + kernel.microseconds, 0)
-    table([`Kernels of a step, batch of ${batch}, int8`, 'runs', 'µs each', 'share', 'GFLOP/s', 'of ceiling', 'GB/s of weights'],
-      kernels.map((kernel) => {
-        const each = kernel.microseconds / kernel.count
-        const rate = kernel.operations / each / 1e3
-        return [
-          kernel.label, kernel.count, each.toFixed(0),
-          `${(100 * kernel.microseconds / total).toFixed(0)} %`,
-          rate ? rate.toFixed(2) : '', rate ? `${(100 * rate / ceilings.gigaflops).toFixed(0)} %` : '',
-          kernel.weightBytes ? (kernel.weightBytes / each / 1e3).toFixed(2) : '',
-        ]
-      }))
-  }
-}
-
-function table(head, rows) {
-  const line = (cells) => `| ${cells.join(' | ')} |`
-  console.log(['', line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n'))
 }

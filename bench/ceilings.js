@@ -34,7 +34,7 @@ const EMPTY = /* wgsl */ `
 @compute @workgroup_size(4)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) { y[id.x] = vec4<f32>(1.0); }`
 
-/** Ceilings of the adapter that the engine would be given: GFLOP/s, GB/s, µs a dispatch. */
+/** The adapter that the engine would be given, and its ceilings: GFLOP/s, GB/s, µs a dispatch. */
 export async function measureCeilings() {
   const adapter = await navigator.gpu.requestAdapter({ powerPreference: 'high-performance' })
   const device = await adapter.requestDevice()
@@ -74,6 +74,7 @@ export async function measureCeilings() {
   const empty = await time(EMPTY, [output], 4, 200)
   device.destroy()
   return {
+    adapter: adapter.info.description || adapter.info.vendor,
     gigaflops: FMA_OPERATIONS / fma / 1e6,
     gigabytes: STREAM_BYTES / stream / 1e6,
     dispatchMicroseconds: empty * 1000,

@@ -1,7 +1,8 @@
-// What decoding costs: the engine on a random model of the shape that peers were measured with.
+// What translating costs: the engine on a random model of the shape that peers were measured with.
 
 import init, { Engine, FileHead } from '/engine/glassformer.js'
 import { flow } from './flow.js'
+import { profile } from './generate.js'
 import { randomModel, SHAPE } from './random_model.js'
 
 const SOURCE_TOKENS = 12
@@ -40,7 +41,7 @@ export async function measureDecoding(storage) {
     dispatchesPerToken: decoding.dispatches,
     weightBytes: model.facts.weightBytes,
     allocatedBytes: engine.allocatedBytes(),
-    kernels: { 1: await profile(decoding), 8: await profile(await begin(model, 8)) },
+    kernels: { 1: await profileLater(decoding), 8: await profileLater(await begin(model, 8)) },
   }
   model.dispose()
   engine.dispose()
@@ -71,17 +72,9 @@ async function measure(model, batch, steps) {
   return { milliseconds, host }
 }
 
-/** Kernels of a step, equal ones together. */
-async function profile(decoding) {
+async function profileLater(decoding) {
   await decoding.next(16)
-  const kinds = new Map()
-  for (const { label, microseconds, operations, weightBytes } of await decoding.profile(20)) {
-    const kind = kinds.get(label) ?? { label, count: 0, microseconds: 0, operations, weightBytes }
-    kind.count++
-    kind.microseconds += microseconds
-    kinds.set(label, kind)
-  }
-  return [...kinds.values()]
+  return profile(decoding)
 }
 
 function median(runs, key) {

@@ -1,7 +1,10 @@
-// A MarianMT model with random weights, as the files that a checkpoint has.
+// Models with random weights, as the files that a checkpoint has.
 
-/** The shape that peers were measured with: 9.6 M parameters. */
+/** MarianMT in the shape that peers were measured with: 9.6 M parameters. */
 export const SHAPE = { width: 256, layers: 4, heads: 8, inner: 1024, vocabulary: 8000 }
+
+/** GPT-2 124M. */
+export const GPT2 = { layers: 12, heads: 12, width: 768, vocabulary: 50257, positions: 1024 }
 
 /** config.json, generation_config.json and model.safetensors of the shape. */
 export function randomModel({ width, layers, heads, inner, vocabulary }) {
@@ -42,6 +45,39 @@ export function randomModel({ width, layers, heads, inner, vocabulary }) {
   }
 }
 
+/** The same of GPT-2, whose matrices lie with a row for each input. */
+export function randomGpt2({ layers, heads, width, vocabulary, positions }) {
+  const config = {
+    model_type: 'gpt2', n_layer: layers, n_head: heads, n_embd: width, vocab_size: vocabulary,
+    n_positions: positions, activation_function: 'gelu_new', layer_norm_epsilon: 1e-5,
+    bos_token_id: vocabulary - 1, eos_token_id: vocabulary - 1,
+  }
+  const shapes = { 'wte.weight': [vocabulary, width], 'wpe.weight': [positions, width] }
+  const linear = (name, rows, columns) => {
+    shapes[`${name}.weight`] = [rows, columns]
+    shapes[`${name}.bias`] = [columns]
+  }
+  const norm = (name) => {
+    shapes[`${name}.weight`] = [width]
+    shapes[`${name}.bias`] = [width]
+  }
+  for (let layer = 0; layer < layers; layer++) {
+    const at = `h.${layer}`
+    norm(`${at}.ln_1`)
+    linear(`${at}.attn.c_attn`, width, 3 * width)
+    linear(`${at}.attn.c_proj`, width, width)
+    norm(`${at}.ln_2`)
+    linear(`${at}.mlp.c_fc`, width, 4 * width)
+    linear(`${at}.mlp.c_proj`, 4 * width, width)
+  }
+  norm('ln_f')
+  return {
+    config: JSON.stringify(config),
+    generation: JSON.stringify({ eos_token_id: vocabulary - 1 }),
+    weights: safetensors(shapes),
+  }
+}
+
 function safetensors(shapes) {
   const header = {}
   let end = 0
@@ -59,7 +95,7 @@ function safetensors(shapes) {
   let at = 0
   for (const [name, shape] of Object.entries(shapes)) {
     const size = shape.reduce((a, b) => a * b)
-    const isGain = name.endsWith('layer_norm.weight')
+    const isGain = /(layer_norm|ln_\w+)\.weight$/.test(name)
     // The token that ends a sentence must not win, so that decoding runs for as long as asked.
     for (let i = 0; i < size; i++) values[at + i] = isGain ? 1 : 0.1 * draw()
     if (name === 'model.shared.weight') values.fill(0, at, at + shape[1])
