@@ -10,10 +10,10 @@ const USAGE = `usage: ./build.sh generate [--native] [options] PROMPT
   PROMPT is the beginning of a text; \`-\` reads it from standard input.
   --model M    smollm2-135m, a .gguf file, or a folder; models/tang-poems by default
   --chat       PROMPT is what a user says to a chat model (in Chrome only)
-  --tokens N   tokens at most; 100 by default
-  --greedy     the likeliest token every time, as without any of these:
+  --tokens N   tokens at most; 128 by default
+  --greedy     the likeliest token every time; else one is drawn:
   --temperature T  --top-k K  --top-p P  --min-p P  --repetition-penalty R  --seed N
-               draw a token; the temperature is 1 then, and the seed 0, if not given
+               0.8, all, all, all, 1 and another seed each time by default
   --plain      only the text
   --native     by the native program instead of the npm package in Chrome`
 
@@ -51,21 +51,20 @@ function readArguments() {
       return Number(values[name])
     throw new UsageError(`--${name} takes a number, not ${values[name]}.`)
   }
-  const cuts = { topK: number('top-k'), topP: number('top-p'), minP: number('min-p') }
-  // Who cuts wants to draw from what is left.
-  const isCut = Object.values(cuts).some((cut) => cut !== undefined)
   const sampling = {
-    ...cuts,
-    temperature: values.greedy ? 0 : number('temperature', isCut ? 1 : 0),
+    temperature: number('temperature', 0.8),
+    topK: number('top-k'),
+    topP: number('top-p'),
+    minP: number('min-p'),
     repetitionPenalty: number('repetition-penalty'),
-    seed: number('seed'),
+    seed: number('seed', Math.floor(Math.random() * 2 ** 32)),
   }
   return {
     prompt: text === '-' ? readFileSync(0, 'utf8') : text,
     model: values.model ?? inProject('models/tang-poems'),
     chat: values.chat ?? false,
     plain: values.plain ?? false,
-    options: { maxTokens: number('tokens', 100), ...sampling },
+    options: { maxTokens: number('tokens', 128), ...(values.greedy ? {} : sampling) },
   }
 }
 
@@ -128,7 +127,7 @@ const generate = (page, prompt, options, attention) =>
   )
 
 /** A row a token: step, token, its probability, and the token that it attended to most. */
-function printTable(steps) {
+function printTable(steps, before) {
   const rows = steps.map(({ token, probability, attends }, index) => [
     String(index + 1),
     visible(token),
@@ -137,7 +136,7 @@ function printTable(steps) {
   ])
   for (const line of table([['step', 'token', 'probability', 'attends'], ...rows]))
     console.log(line)
-  console.log(`→ ${steps.at(-1)?.text ?? ''}`)
+  console.log(`→ ${before}${steps.at(-1)?.text ?? ''}`)
 }
 
 await run('generate', USAGE, async () => {
@@ -145,11 +144,14 @@ await run('generate', USAGE, async () => {
   const { mounts, address } = await placeOf(model)
   await withPage(mounts, async (page) => {
     await loadGenerator(page, address)
+    if (options.seed !== undefined) console.error(`seed ${options.seed}`)
     if (!plain)
       console.error('attends: where most self-attention goes, last layer, mean of its heads')
     const given = chat ? [{ role: 'user', content: prompt }] : prompt
     const steps = await generate(page, given, { ...options, candidates: 1 }, !plain)
-    if (plain) console.log(steps.at(-1)?.text ?? '')
-    else printTable(steps)
+    // An answer stands by itself, a text goes on.
+    const before = chat ? '' : prompt
+    if (plain) console.log(`${before}${steps.at(-1)?.text ?? ''}`)
+    else printTable(steps, before)
   })
 })

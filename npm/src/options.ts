@@ -17,7 +17,7 @@ export function wholeNumber(
   least = 1,
 ): number {
   if (value === undefined) return preset
-  if (Number.isInteger(value) && value >= least && value < 2 ** 31) return value
+  if (Number.isInteger(value) && value >= least && value < 2 ** 32) return value
   const expected = least === 1 ? 'a whole number above 0' : `a whole number from ${least} on`
   throw new GlassformerError('input', `${name}: expected ${expected}, found ${String(value)}.`)
 }
