@@ -27,6 +27,35 @@ export async function openSite() {
   return { project, encode, steps, close: project.close }
 }
 
+/** The site beside the package with the shipped model that writes: `writer` on its page. */
+export async function openWriter() {
+  const project = await openProject({ mounts: { [`/${PLACE}`]: join(ROOT, 'dist/site') } })
+  await project.page.evaluate(async (folder) => {
+    globalThis.writer = await TextGenerator.load(folder)
+  }, `/${PLACE}models/tang-poems`)
+  return { project, close: project.close }
+}
+
+/** The steps of a text as the package writes it, tensors as plain arrays. */
+export function write({ project }, prompt, options) {
+  return project.page.evaluate(
+    async ([prompt, options]) => {
+      const all = await globalThis.steps(globalThis.writer.generate(prompt, options))
+      const plain = (trace) =>
+        trace.map(({ site, shape, data }) => ({ site, shape, data: Array.from(data) }))
+      return all.map((step) =>
+        step.phase === 'prompt'
+          ? {
+              ...step,
+              traces: step.traces.map(({ first, trace }) => ({ first, trace: plain(trace) })),
+            }
+          : { ...step, trace: plain(step.trace) },
+      )
+    },
+    [prompt, options],
+  )
+}
+
 /** The page in a window of its own; what it complains of fails the test that closes it. */
 export async function open({ project }, view = {}, options = {}) {
   const { width = 1280, browser = project.browser, route, ...rest } = options
@@ -58,6 +87,24 @@ export const finished = (page) =>
 /** Opens the page and has the whole sentence translated; its last step is shown. */
 export async function translated(site, view, options) {
   const opened = await open(site, { step: 999, language: 'en', ...view }, options)
+  await finished(opened.page)
+  await shows(opened.page, (await opened.page.locator('[data-chip]').count()) - 1)
+  return opened
+}
+
+/** The same of the second tab, for one text and one way to draw. */
+export const PROMPT = '五绝《春夜》'
+export const LEVERS = {
+  temperature: 0.8,
+  topK: 0,
+  topP: 0.95,
+  minP: 0,
+  repetitionPenalty: 1,
+  seed: 7,
+}
+export async function written(site, view = {}, options = {}) {
+  const address = { tab: 'write', prompt: PROMPT, ...LEVERS, step: 999, language: 'en', ...view }
+  const opened = await open(site, address, options)
   await finished(opened.page)
   await shows(opened.page, (await opened.page.locator('[data-chip]').count()) - 1)
   return opened

@@ -90,7 +90,6 @@ const table = {
   queryAxis: { zh: '查询：谁在看', en: 'query: who looks' },
   keyAxis: { zh: '键：谁被看', en: 'key: who is looked at' },
   weightScale: { zh: '权重', en: 'weight' },
-  valueScale: { zh: '数值', en: 'number' },
   causal: { zh: '因果掩码', en: 'causal mask' },
   padding: { zh: '填充掩码', en: 'padding mask' },
   overwritten: { zh: '已被覆盖', en: 'overwritten' },

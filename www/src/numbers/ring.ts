@@ -24,8 +24,8 @@ export interface RingContent {
   slots: readonly Slot[]
   /** The position that the step's own took the slot of; null where that was free. */
   replaced: number | null
-  /** The greatest absolute value of the keys and values drawn: the ends of their scale. */
-  reach: number
+  /** The greatest absolute value of the keys and of the values: the ends of their scales. */
+  reach: { key: number; value: number }
 }
 
 /** A step as far as the ring is concerned. */
@@ -61,7 +61,7 @@ export function ringContent(
     const start = ((row * 2 + which) * groups + group) * width
     return data.subarray(start, start + width)
   }
-  let reach = 0
+  const reach = { key: 0, value: 0 }
   const { positions, written, sinks } = step.ring
   const slots = positions.map((position, slot): Slot => {
     const empty = { position: null, token: null, weight: null, key: null, value: null }
@@ -69,7 +69,8 @@ export function ringContent(
     if (position < 0) return { slot, sink, state: 'free', ...empty }
     const key = vector(slot, position, 0)
     const value = vector(slot, position, 1)
-    for (const number of [...key, ...value]) reach = Math.max(reach, Math.abs(number))
+    for (const number of key) reach.key = Math.max(reach.key, Math.abs(number))
+    for (const number of value) reach.value = Math.max(reach.value, Math.abs(number))
     return {
       slot,
       sink,

@@ -3,7 +3,7 @@ import type { Language } from '../messages'
 import presets from '../presets.json'
 
 export type Tab = 'translate' | 'write'
-export const TABS: readonly Tab[] = ['translate']
+export const TABS: readonly Tab[] = ['translate', 'write']
 export type Panel = 'cross' | 'encoder' | 'decoder' | 'ring'
 export const PANELS: Record<Tab, readonly Panel[]> = {
   translate: ['cross', 'encoder', 'decoder', 'ring'],
