@@ -93,7 +93,8 @@ impl<'a> Reader<'a> {
         let count = self.size(what)?;
         if count.checked_mul(least).is_none_or(|bytes| bytes > self.most) {
             let expected = format!("no more than {} bytes have room for", self.most);
-            return Err(Stop::Wrong(Error::weights(what, expected, count.to_string())));
+            let found = format!("{count}: the file is truncated, or this number wrong");
+            return Err(Stop::Wrong(Error::weights(what, expected, found)));
         }
         Ok(count)
     }
