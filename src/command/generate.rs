@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use glassformer::decode::{GenerateOptions, Generation, Generator, Sampling};
 use glassformer::error::{Error, Result};
 use glassformer::text::Text;
-use glassformer::weights::{Opening, Tokens, config_files};
+use glassformer::weights::{Opening, Storage, Tokens, config_files};
 
 use super::{Common, Parsed, Print, chat, line, most_attended, open, print_table, value};
 
@@ -108,7 +108,9 @@ async fn load(common: &Common) -> Result<Model> {
         ),
     };
     let [config, generation] = configs;
-    let mut loading = Generator::begin(device, &config, &generation, header, common.storage)?;
+    // As in the npm package: what a GGUF says of its matrices stands, a folder's become int8.
+    let storage = common.storage.or((!alone).then_some(Storage::Int8));
+    let mut loading = Generator::begin(device, &config, &generation, header, storage)?;
     loading.feed(opening.bytes());
     let generator = Rc::new(loading.read(&mut file, &|_, _| {})?);
     let end = generator.config().end_tokens.first().copied().unwrap_or(u32::MAX);
