@@ -16,7 +16,7 @@ const PLACE = 'some/folder/'
 
 /** The site beside the installed package, whose own steps are what the page is compared with. */
 export async function openSite() {
-  const project = await openProject({ mounts: { [`/${PLACE}`]: join(ROOT, 'dist/site') } })
+  const { project, close } = await openPlain()
   await project.page.evaluate(async () => {
     globalThis.translator = await Translator.load('/model')
   })
@@ -24,16 +24,22 @@ export async function openSite() {
   const wanted = TRACE.map((pattern) => new RegExp(`^${pattern.replace('*', '\\d+')}$`))
   const data = sites.filter((site) => wanted.some((pattern) => pattern.test(site)))
   const [encode, ...steps] = await translate(project.page, SENTENCE, { trace: TRACE }, data)
-  return { project, encode, steps, close: project.close }
+  return { project, encode, steps, close }
 }
 
-/** The site beside the package with the shipped model that writes: `writer` on its page. */
-export async function openWriter() {
+/** The site beside the package, which loads nothing of its own. */
+export async function openPlain() {
   const project = await openProject({ mounts: { [`/${PLACE}`]: join(ROOT, 'dist/site') } })
+  return { project, close: project.close }
+}
+
+/** The same with the shipped model that writes: `writer` on the package's page. */
+export async function openWriter() {
+  const { project, close } = await openPlain()
   await project.page.evaluate(async (folder) => {
     globalThis.writer = await TextGenerator.load(folder)
   }, `/${PLACE}models/tang-poems`)
-  return { project, close: project.close }
+  return { project, close }
 }
 
 /** The steps of a text as the package writes it, tensors as plain arrays. */
