@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { openProject, ROOT } from './support/project.mjs'
@@ -18,24 +18,35 @@ function hold(found, storage) {
     if (least_lead >= LEADS[storage]) assert.deepEqual(found[index], ids, `${source} in ${storage}`)
 }
 
+/** The ids that a page finds for all sentences. */
+const find = (page, model, storage) =>
+  page.evaluate(
+    async ([texts, model, storage]) => {
+      const translator = await Translator.load(model, { storage })
+      const all = await translator.translateAll(texts)
+      await translator.dispose()
+      return all.map(({ tokens }) => tokens.map(({ id }) => id))
+    },
+    [GOLDEN.map(({ source }) => source), model, storage],
+  )
+
 test('in Chrome fifty everyday sentences get the tokens of PyTorch', async () => {
-  const project = await openProject()
+  const site = join(ROOT, 'dist/site/models/zh-en')
+  const project = await openProject({ mounts: { '/packed/': site } })
   try {
     for (const storage of Object.keys(LEADS)) {
-      const found = await project.page.evaluate(
-        async ([texts, storage]) => {
-          const translator = await Translator.load('/model', { storage })
-          const all = await translator.translateAll(texts)
-          await translator.dispose()
-          return all.map(({ tokens }) => tokens.map(({ id }) => id))
-        },
-        [GOLDEN.map(({ source }) => source), storage],
-      )
+      const found = await find(project.page, '/model', storage)
       hold(found, storage)
+      // The site's file is half as large, and computes the same.
+      if (storage === 'int8') assert.deepEqual(await find(project.page, '/packed', storage), found)
     }
   } finally {
     await project.close()
   }
+  const [whole, packed] = [join(ROOT, 'models/zh-en'), site].map(
+    (folder) => statSync(join(folder, 'model.safetensors')).size,
+  )
+  assert.ok(packed < 0.52 * whole, `${packed} bytes of ${whole}`)
 })
 
 test('natively, too', () => {

@@ -190,3 +190,35 @@ fn a_matrix_beyond_any_buffer_is_refused_before_room_is_asked_for() {
     assert_eq!(error.code(), "memory");
     assert!(error.to_string().contains("t.weight"), "{error}");
 }
+
+#[test]
+fn int8_rows_bring_their_scales() {
+    let rows: [(f32, [i8; 3]); 2] = [(0.5, [127, -2, 0]), (3.0, [-127, 1, 100])];
+    let header = json!({
+        "a.weight": {"dtype": "I8", "shape": [2, 7], "data_offsets": [0, 14]},
+        "flat.weight": {"dtype": "I8", "shape": [3], "data_offsets": [14, 17]},
+    });
+    let text = header.to_string();
+    let mut bytes = (text.len() as u64).to_le_bytes().to_vec();
+    bytes.extend(text.as_bytes());
+    for (scale, numbers) in rows {
+        bytes.extend(scale.to_le_bytes());
+        bytes.extend(numbers.map(|number| number as u8));
+    }
+    bytes.extend([0; 3]);
+    let weights = Weights::new(Header::of(&bytes).expect("a head"));
+    let device = Rc::new(Device::cpu());
+    let loader = Loader::new(&device, Some(Storage::F32));
+    let part = |layout| Part::new(&weights.pp("a"), 2, false, layout);
+    let matrix = loader.matrix(3, &[part(Layout::Rows)]).expect("a matrix");
+    assert!(loader.table(&weights.pp("a"), "weight", [2, 3]).is_err(), "no matrix of a product");
+    assert!(loader.vectors(&weights.pp("flat"), &["weight"], 3).is_err(), "no rows");
+    let mut loading = Loading::new((), Rc::clone(&device), loader.finish(), weights.header());
+    loading.feed(&bytes);
+    loading.finish().expect("all of the file");
+    let found = words(&device, matrix.words);
+    for (row, (scale, numbers)) in found.chunks_exact(16).zip(rows) {
+        let values = row.iter().map(|word| f32::from_bits(*word));
+        assert!(values.take(3).eq(numbers.map(|number| scale * f32::from(number))));
+    }
+}

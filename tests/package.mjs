@@ -64,16 +64,8 @@ test('its types serve a visitor who writes TypeScript', () => {
       console.log(text, one.trace.length, new GlassformerError('input', 'x').code)
     }`,
   )
-  const flags = [
-    '--strict',
-    '--noEmit',
-    '--target',
-    'es2022',
-    '--module',
-    'esnext',
-    '--moduleResolution',
-    'bundler',
-  ]
+  const flags =
+    '--strict --noEmit --target es2022 --module esnext --moduleResolution bundler'.split(' ')
   const tsc = join(ROOT, 'npm/node_modules/typescript/bin/tsc')
   execFileSync(process.execPath, [tsc, ...flags, 'visitor.ts'], {
     cwd: project.folder,

@@ -9,7 +9,7 @@ use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::ops::weight::Weight;
 use crate::tape::{Buffer, Tensor};
-use crate::weights::{Held, Storage, Weights};
+use crate::weights::{Encoding, Held, Storage, Weights};
 
 use fill::{Fill, MatrixSink, Sink};
 pub use flow::{Loading, Room};
@@ -94,7 +94,11 @@ impl<'a> Loader<'a> {
                 _ => [*outputs, inputs],
             };
             let bias = bias.as_ref().map(|bias| weights.ask_flat(bias, *outputs)).transpose()?;
-            held.push((weights.ask(name, &shape)?, bias));
+            let matrix = weights.ask(name, &shape)?;
+            if part.layout() == Layout::Columns {
+                no_row_scales(&matrix)?;
+            }
+            held.push((matrix, bias));
         }
         let encodings = held.iter().map(|(matrix, _)| matrix.encoding.own_storage());
         let storage = self.storage.unwrap_or_else(|| Storage::of_all(encodings));
@@ -146,6 +150,7 @@ impl<'a> Loader<'a> {
     }
 
     fn values_of(&self, held: &[Held], shape: [usize; 2]) -> Result<Tensor> {
+        held.iter().try_for_each(no_row_scales)?;
         let what = held.first().map_or("values", |first| &first.name);
         let tensor = self.room(what, shape)?;
         let each = tensor.len() / held.len().max(1) as u32;
@@ -174,5 +179,13 @@ impl<'a> Loader<'a> {
     /// Gives all room back, when loading has failed.
     pub fn release(self) {
         self.buffers.take().into_iter().for_each(|buffer| self.device.release(buffer));
+    }
+}
+
+/// Refuses int8 where values are read otherwise than row by row.
+fn no_row_scales(held: &Held) -> Result<()> {
+    match held.encoding {
+        Encoding::Int8 => Err(Error::weights(&held.name, "floats, or blocks of a GGUF", "I8")),
+        _ => Ok(()),
     }
 }

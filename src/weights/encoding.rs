@@ -15,6 +15,8 @@ pub enum Encoding {
     F16,
     /// The upper two bytes of an f32.
     Bf16,
+    /// A row is its scale, an f32, and a byte for each of its values: only rows of matrices are so.
+    Int8,
     /// Blocks of 32 bytes with a scale.
     Q8_0,
     /// Blocks of 32 nibbles with a scale, 8 being zero.
@@ -33,12 +35,16 @@ pub enum Encoding {
     Q6K,
 }
 
+/// Bytes in front of a row of `Int8`.
+pub const INT8_SCALE: usize = 4;
+
 impl Encoding {
     /// Values that are encoded together, and the bytes that they take.
     pub fn block(self) -> (usize, usize) {
         match self {
             Encoding::F32 => (1, 4),
             Encoding::F16 | Encoding::Bf16 => (1, 2),
+            Encoding::Int8 => (1, 1),
             Encoding::Q8_0 => (32, 34),
             Encoding::Q4_0 => (32, 18),
             Encoding::Q4_1 => (32, 20),
@@ -53,7 +59,8 @@ impl Encoding {
     /// Bytes of a row of `columns`, which are a multiple of a block.
     pub fn row_bytes(self, columns: usize) -> usize {
         let (values, bytes) = self.block();
-        columns / values * bytes
+        let scale = if self == Encoding::Int8 { INT8_SCALE } else { 0 };
+        scale + columns / values * bytes
     }
 
     /// The storage that holds all that such a tensor says, in the fewest bytes.
@@ -61,12 +68,13 @@ impl Encoding {
         match self {
             Encoding::F32 | Encoding::Bf16 => Storage::F32,
             Encoding::F16 => Storage::F16,
+            Encoding::Int8 => Storage::Int8,
             Encoding::Q4_0 | Encoding::Q4_1 => Storage::Q4,
             _ => Storage::Q8,
         }
     }
 
-    /// The values of encoded bytes.
+    /// The values of encoded bytes; of one row, where rows have scales.
     pub fn decode(self, bytes: &[u8], values: &mut Vec<f32>) {
         match self {
             Encoding::F32 => decode_words(bytes, values, f32::from_le_bytes),
@@ -75,6 +83,11 @@ impl Encoding {
             }
             Encoding::Bf16 => {
                 decode_words(bytes, values, |word| bf16::from_le_bytes(word).to_f32());
+            }
+            Encoding::Int8 => {
+                let Some((scale, numbers)) = bytes.split_first_chunk() else { return };
+                let scale = f32::from_le_bytes(*scale);
+                values.extend(numbers.iter().map(|number| scale * f32::from(*number as i8)));
             }
             Encoding::Q4K => decode_blocks(bytes, values, quantised::q4_k),
             Encoding::Q5K => decode_blocks(bytes, values, quantised::q5_k),

@@ -100,7 +100,8 @@ impl Weights {
         let encoding = match &entry.encoding {
             Ok(encoding) => *encoding,
             Err(found) => {
-                let known = "type F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K or Q6_K";
+                let known =
+                    "type F32, F16, BF16, I8, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K or Q6_K";
                 return Err(Error::config(name, known, found));
             }
         };

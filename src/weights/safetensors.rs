@@ -1,9 +1,12 @@
 //! Reads the head of `model.safetensors`; every lie in it is an error that names the tensor.
+//!
+//! Besides floats it may hold matrices `[N, K]` in int8, as I8 of shape `[N, 4 + K]`: each row begins
+//! with its scale, an f32 (`scripts/pack_int8.mjs` writes them).
 
 use safetensors::tensor::Dtype;
 use serde_json::{Map, Value};
 
-use super::encoding::Encoding;
+use super::encoding::{Encoding, INT8_SCALE};
 use super::header::{Entry, Header, Opened};
 use crate::error::{Error, Result};
 
@@ -99,13 +102,20 @@ fn shape_and_type(
         sizes.try_fold(dtype.bitsize() as u64, |bits, size| bits.checked_mul(size))
     });
     let encoding = match dtype {
+        Dtype::I8 => Ok(Encoding::Int8),
         Dtype::F32 => Ok(Encoding::F32),
         Dtype::F16 => Ok(Encoding::F16),
         Dtype::BF16 => Ok(Encoding::Bf16),
         other => Err(other.to_string()),
     };
     match shape.filter(|_| bits.is_some_and(|bits| bits.div_ceil(8) == spanned)) {
-        Some(shape) => Ok((shape, encoding)),
+        Some(shape) => Ok(match (dtype, &shape[..]) {
+            (Dtype::I8, [rows, bytes]) if *bytes > INT8_SCALE => {
+                (vec![*rows, bytes - INT8_SCALE], encoding)
+            }
+            (Dtype::I8, _) => (shape, Err("I8 that is no matrix of rows with scales".to_string())),
+            _ => (shape, encoding),
+        }),
         None => {
             let expected = format!("{spanned} bytes, as its data_offsets span");
             Err(Error::weights(name, expected, format!("{dtype} of shape {}", claim["shape"])))
