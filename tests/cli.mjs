@@ -1,12 +1,12 @@
-// `./build.sh translate` as a user calls it, in Chrome and natively.
+// `./build.sh translate` and `generate` as a user calls them, in Chrome and natively.
 
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
 import { ROOT, SENTENCE, TRANSLATION } from './support/project.mjs'
 
-const run = (args, input = '') => {
-  const { status, stdout, stderr } = spawnSync('./build.sh', ['translate', ...args], {
+const run = (args, input = '', command = 'translate') => {
+  const { status, stdout, stderr } = spawnSync('./build.sh', [command, ...args], {
     cwd: ROOT,
     input,
     encoding: 'utf8',
@@ -67,5 +67,30 @@ test('both give the same tables, also for bytes and spaces', () => {
     const expected = chrome.stdout.match(probability).map(Number)
     for (const [index, found] of native.stdout.match(probability).map(Number).entries())
       assert.ok(Math.abs(found - expected[index]) < 1e-3, `${found}, not ${expected[index]}`)
+  }
+})
+
+const generate = (...args) => run(args, '', 'generate')
+
+test('generate: both print the same text for a seed, and the same tokens in their tables', () => {
+  const drawn = ['--tokens', '24', '--temperature', '0.9', '--seed', '7', '床前明月光，']
+  const chrome = generate('--plain', ...drawn)
+  assert.equal(chrome.status, 0, chrome.stderr)
+  assert.match(chrome.stdout, /^床前明月光，./)
+  assert.equal(generate('--native', '--plain', ...drawn).stdout, chrome.stdout)
+  const greedy = ['--greedy', '--tokens', '8', '床前明月光，']
+  const tables = [generate(...greedy), generate('--native', ...greedy)]
+  const [shown, native] = tables.map(({ stdout }) => stdout.replace(/\d\.\d{4}/g, ''))
+  assert.equal(native, shown)
+  assert.equal(shown.split('→')[0].trimEnd().split('\n').length, 1 + 8, 'a row a token')
+})
+
+test('generate: bad usage ends with 2 and an error with 1', () => {
+  for (const device of [[], ['--native']]) {
+    assert.equal(generate(...device, '--bogus', 'x').status, 2)
+    assert.equal(generate(...device).status, 2)
+    const long = generate(...device, '--plain', '月'.repeat(500))
+    assert.equal(long.status, 1, long.stderr)
+    assert.equal(long.stdout, '')
   }
 })
