@@ -140,14 +140,15 @@ export interface Translation {
   cut: string
 }
 
-export type Phase = 'download' | 'verify' | 'upload' | 'compile' | 'ready'
+export type Phase = 'download' | 'verify' | 'compile' | 'ready'
 
 export interface Progress {
   phase: Phase
   /** The file that is on its way, '' for phases that concern no file. */
   file: string
   /**
-   * Bytes in `download`, tensors in `upload`, pipelines in `compile`. `total` is 0 when unknown.
+   * Bytes in `download`, which flow to the device as they come; else parts. `total` is 0 when
+   * unknown.
    */
   loaded: number
   total: number

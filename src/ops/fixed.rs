@@ -3,7 +3,7 @@
 
 /// ⌊a · b / 2^32⌋
 pub(crate) fn high(a: u32, b: u32) -> u32 {
-    (u64::from(a) * u64::from(b) >> 32) as u32
+    ((u64::from(a) * u64::from(b)) >> 32) as u32
 }
 
 /// 2^28 · 2^octaves, for octaves ≤ 0 in steps of 2^-20; less than 2^28.

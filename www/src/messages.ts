@@ -216,21 +216,19 @@ const table = {
     zh: {
       download: '下载',
       verify: '核对',
-      upload: '装入显存',
       compile: '编译内核',
       ready: '就绪',
     },
     en: {
       download: 'Download',
       verify: 'Verify',
-      upload: 'Upload',
       compile: 'Compile',
       ready: 'Ready',
     },
   },
   units: {
-    zh: { upload: '个张量', compile: '条管线' },
-    en: { upload: 'tensors', compile: 'pipelines' },
+    zh: { compile: '条管线' },
+    en: { compile: 'pipelines' },
   },
   ofTotal: {
     zh: (a: string, b: string) => `${a} / ${b}`,
