@@ -170,9 +170,8 @@ export function promptQueries(
 export function causalMap(queries: readonly Query[], layer: number, head: Head): AttentionMap {
   const name = `decoder.${layer}.self_attention`
   const size = queries.length
-  const kinds: Kind[] = Array.from({ length: size * size }, (_, cell) =>
-    cell % size > Math.floor(cell / size) ? 'causal' : 'overwritten',
-  )
+  /** 1 where a slot held the column's position when the row looked. */
+  const there = new Uint8Array(size * size)
   const labelled = queries.map(({ token, position }) => ({ token, position }))
   const map = {
     name,
@@ -183,7 +182,10 @@ export function causalMap(queries: readonly Query[], layer: number, head: Head):
     columns: labelled,
     weights: new Float32Array(size * size),
     scores: head === 'mean' ? null : new Float32Array(size * size),
-    kind: (row: number, column: number): Kind => kinds[row * size + column]!,
+    kind: (row: number, column: number): Kind => {
+      if (there[row * size + column]) return 'weight'
+      return column > row ? 'causal' : 'overwritten'
+    },
     heads: (row: number, column: number) => {
       const query = queries[row]!
       const weights = snapshot(query.trace, `${name}.weights`)
@@ -199,7 +201,7 @@ export function causalMap(queries: readonly Query[], layer: number, head: Head):
     for (const [slot, position] of query.held.entries()) {
       if (position < 0 || position > row) continue
       const cell = row * size + position
-      kinds[cell] = 'weight'
+      there[cell] = 1
       map.weights[cell] = weightOf[slot]!
       if (map.scores) map.scores[cell] = scoreOf[slot]!
     }

@@ -100,7 +100,7 @@ export function fromAddress(address: string): View {
     model: fields.get('model'),
     temperature: within(fields.get('temperature'), 0, 2, 0.8),
     topK: natural(fields.get('topK')) ?? 0,
-    topP: within(fields.get('topP'), 0.05, 1, 0.95),
+    topP: within(fields.get('topP'), 0.05, 1, 0.9),
     minP: within(fields.get('minP'), 0, 0.5, 0),
     repetitionPenalty: within(fields.get('repetitionPenalty'), 1, 2, 1),
     seed: natural(fields.get('seed')) ?? 1,
