@@ -74,7 +74,7 @@ export async function measureCeilings() {
   const empty = await time(EMPTY, [output], 4, 200)
   device.destroy()
   return {
-    adapter: adapter.info.description || adapter.info.vendor,
+    adapter: `${adapter.info.vendor} ${adapter.info.architecture}`.trim(),
     gigaflops: FMA_OPERATIONS / fma / 1e6,
     gigabytes: STREAM_BYTES / stream / 1e6,
     dispatchMicroseconds: empty * 1000,

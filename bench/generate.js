@@ -59,7 +59,7 @@ async function measureInTurn(models, short, long) {
 }
 
 /** Our model: of a file's address, or of its bytes. */
-export async function open({ url, config = '', generation = '', weights, storage }) {
+async function open({ url, config = '', generation = '', weights, storage }) {
   await init({ module_or_path: '/engine/glassformer_bg.wasm' })
   const begun = performance.now()
   const engine = await Engine.create('gpu')
