@@ -9,6 +9,22 @@ use crate::loading::{Loader, Loading};
 use crate::tape::Buffer;
 use crate::weights::{Header, Opening, Storage, Weights};
 
+/// What is loaded: a family of models, which knows its configuration and its weights.
+pub trait Model: Sized {
+    /// Sizes and habits.
+    type Config;
+
+    /// Reads config.json and generation_config.json, or what the head of the weights has in place
+    /// of them.
+    fn read_config(config: &str, generation: &str, header: &Header) -> Result<Self::Config>;
+
+    /// Asks for its weights.
+    fn ask(config: Self::Config, weights: &Weights, loader: &Loader) -> Result<Self>;
+
+    /// Its sizes and habits.
+    fn config(&self) -> &Self::Config;
+}
+
 /// A model on a device.
 pub struct Loaded<M> {
     pub(super) device: Rc<Device>,
@@ -22,19 +38,21 @@ pub struct Loaded<M> {
     buffers: Vec<Buffer>,
 }
 
-impl<M> Loaded<M> {
-    /// Makes room for the weights that `model` asks for of the file with this head, which are still
-    /// to come.
-    pub(super) fn begin_with(
+impl<M: Model> Loaded<M> {
+    /// Reads config.json and generation_config.json, and makes room for the weights of the file
+    /// with this head, which are still to come.
+    pub fn begin(
         device: Rc<Device>,
+        config: &str,
+        generation: &str,
         header: Header,
         storage: Option<Storage>,
-        model: impl FnOnce(&Weights, &Loader) -> Result<M>,
     ) -> Result<Loading<Loaded<M>>> {
+        let config = M::read_config(config, generation, &header)?;
         let weights = Weights::new(header);
         let before = device.allocated_bytes();
         let loader = Loader::new(&device, storage);
-        let model = match model(&weights, &loader) {
+        let model = match M::ask(config, &weights, &loader) {
             Ok(model) => model,
             Err(error) => {
                 loader.release();
@@ -53,19 +71,27 @@ impl<M> Loaded<M> {
         Ok(Loading::new(loaded, device, room, weights.header()))
     }
 
-    /// Reads the file of `length` bytes, a piece at a time, after `begin` has made room for what its
-    /// head speaks of. `progress` is told bytes done and bytes in all.
-    pub(super) fn read(
+    /// The same, and reads the file of `length` bytes, a piece at a time. `progress` is told bytes
+    /// done and bytes in all.
+    pub fn load(
+        device: Rc<Device>,
+        config: &str,
+        generation: &str,
         mut file: impl Read,
         length: u64,
+        storage: Storage,
         progress: &dyn Fn(u64, u64),
-        begin: impl FnOnce(Header) -> Result<Loading<Loaded<M>>>,
     ) -> Result<Loaded<M>> {
         let mut opening = Opening::new(Some(length));
         let header = opening.read(&mut file)?;
-        let mut loading = begin(header)?;
+        let mut loading = Loaded::begin(device, config, generation, header, Some(storage))?;
         loading.feed(opening.bytes());
         loading.read(&mut file, progress)
+    }
+
+    /// Its sizes and habits.
+    pub fn config(&self) -> &M::Config {
+        self.model.config()
     }
 
     /// The device that it lives on.
