@@ -3,7 +3,7 @@
 import { GlassformerError } from './errors.js'
 
 /** What the engine steps through. */
-interface Steppable<R> {
+export interface Steppable<R> {
   next(count: number): Promise<R[]>
   dispose(): void
 }

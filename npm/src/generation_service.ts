@@ -1,12 +1,12 @@
 // The text generator's side of the worker: one model, its tokenizer, and the texts under way.
 
 import type { Source } from './address.js'
-import { Decodings } from './decodings.js'
 import { flow, type Engine, type RawStep, type Writer } from './engine.js'
 import { GlassformerError } from './errors.js'
 import type { Choice, GenerateOptions, PromptStep, Sampling, WriteStep } from './generator_types.js'
 import { filesOfFolder, tokensOfHead } from './habits.js'
 import { compiled, loadWeights, withEngine, type Context } from './loading.js'
+import { ModelService } from './model_service.js'
 import { finite, wholeNumber } from './options.js'
 import { promptIds, turnEnds, type Habits } from './prompt.js'
 import type { Calls } from './protocol.js'
@@ -18,16 +18,16 @@ const CANDIDATES = 10
 const MAX_TOKENS = 256
 const WEIGHTS = 'model.safetensors'
 
-export class GenerationService {
-  readonly #decodings = new Decodings<RawStep, WriteStep>()
-
+export class GenerationService extends ModelService<Writer, RawStep, WriteStep> {
   private constructor(
-    readonly engine: Engine,
-    readonly adapter: Adapter,
-    readonly model: Writer,
-    readonly tokenizer: Tokenizer,
+    engine: Engine,
+    adapter: Adapter,
+    model: Writer,
+    tokenizer: Tokenizer,
     readonly habits: Habits,
-  ) {}
+  ) {
+    super(engine, adapter, model, tokenizer)
+  }
 
   static async load(
     request: Calls['loadGenerator']['request'],
@@ -82,21 +82,9 @@ export class GenerationService {
       sinks: wholeNumber('sinks', options.sinks, 0, 0),
       endTokens: Uint32Array.from(new Set([...this.model.endTokens, ...ends])),
     })
-    if (signal.aborted) {
-      writing.dispose()
-      signal.throwIfAborted()
-    }
     const reader = new WriteReader(ids, continuation.length, writing, this.tokenizer)
-    this.#decodings.add(number, writing, (raw) => reader.read(raw))
+    this.keep(number, writing, (raw) => reader.read(raw), signal)
     return promptStep(ids, writing, this.tokenizer)
-  }
-
-  next(number: number, count: number): Promise<WriteStep[]> {
-    return this.#decodings.next(number, count)
-  }
-
-  end(number: number): Promise<void> {
-    return this.#decodings.end(number)
   }
 
   async reconsider(
@@ -114,15 +102,6 @@ export class GenerationService {
     const options = { ...samplingOptions(sampling), candidates }
     const row = await this.model.reconsider(logits, Uint32Array.from(ids), options)
     return choiceOf(row, ids, this.tokenizer)
-  }
-
-  /** Frees everything; says how many bytes the engine holds then. */
-  async dispose(): Promise<number> {
-    await this.#decodings.endAll()
-    this.model.dispose()
-    const held = this.engine.allocatedBytes()
-    this.engine.dispose()
-    return held
   }
 
   #promptIds(prompt: unknown): Promise<number[]> {

@@ -1,15 +1,14 @@
 // The translator's side of the worker: one model, its tokenizer, and the decodings under way.
 
-import { Decodings } from './decodings.js'
-import { flow, type Engine, type Model, type RawStep } from './engine.js'
+import { flow, type Model, type RawStep } from './engine.js'
 import { fetchFiles, loadWeights, withEngine, type Context } from './loading.js'
+import { ModelService } from './model_service.js'
 import { wholeNumber } from './options.js'
 import type { Calls } from './protocol.js'
 import { encodeStep, StepReader, TranslationReader } from './steps.js'
 import { sourceOf, type Source } from './text.js'
 import { Tokenizer } from './tokenizer.js'
 import type {
-  Adapter,
   DecodeStep,
   EncodeStep,
   Progress,
@@ -27,16 +26,7 @@ const STEPS_AT_MOST = 32
 const FILES = ['config.json', 'generation_config.json', 'tokenizer.json'] as const
 const WEIGHTS = 'model.safetensors'
 
-export class TranslationService {
-  readonly #decodings = new Decodings<RawStep, DecodeStep>()
-
-  private constructor(
-    readonly engine: Engine,
-    readonly adapter: Adapter,
-    readonly model: Model,
-    readonly tokenizer: Tokenizer,
-  ) {}
-
+export class TranslationService extends ModelService<Model, RawStep, DecodeStep> {
   static async load(
     request: Calls['load']['request'],
     context: Context,
@@ -76,21 +66,9 @@ export class TranslationService {
   ): Promise<EncodeStep> {
     const source = this.#sourceOf(text, 'text')
     const decoding = await this.model.begin([Uint32Array.from(source.ids)], beginOptions(options))
-    if (signal.aborted) {
-      decoding.dispose()
-      signal.throwIfAborted()
-    }
     const reader = new StepReader(this.tokenizer, decoding.ringCapacity)
-    this.#decodings.add(number, decoding, (raw) => reader.read(raw))
+    this.keep(number, decoding, (raw) => reader.read(raw), signal)
     return encodeStep(source, decoding, this.tokenizer)
-  }
-
-  next(number: number, count: number): Promise<DecodeStep[]> {
-    return this.#decodings.next(number, count)
-  }
-
-  end(number: number): Promise<void> {
-    return this.#decodings.end(number)
   }
 
   /** All translations in the order of the texts; those of a length share a batch. */
@@ -111,15 +89,6 @@ export class TranslationService {
       batch.forEach((index, row) => (translations[index] = done[row]!))
     }
     return translations
-  }
-
-  /** Frees everything; says how many bytes the engine holds then. */
-  async dispose(): Promise<number> {
-    await this.#decodings.endAll()
-    this.model.dispose()
-    const held = this.engine.allocatedBytes()
-    this.engine.dispose()
-    return held
   }
 
   #sourceOf(text: string, name: string): Source {
