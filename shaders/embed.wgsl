@@ -13,8 +13,8 @@ struct Sizes { T: u32, S: u32, scale: f32 }
 @group(0) @binding(0) var<uniform>             sizes: Sizes;
 @group(0) @binding(1) var<storage, read>       tokens: array<u32>;           // [T]
 @group(0) @binding(2) var<storage, read>       state: array<u32>;            // StepState
-@group(0) @binding(3) var<storage, read>       weight: array<vec4<u32>>;     // [V, K] packed
-@group(0) @binding(4) var<storage, read>       rows: array<u32>;             // [V, scale, bias, blocks]
+@group(0) @binding(3) var<storage, read>       weight: array<array<vec4<u32>, 2>>;  // [V, K] packed
+@group(0) @binding(4) var<storage, read>       rows: array<vec2<u32>>;    // [V, scale bias, blocks]
 @group(0) @binding(5) var<storage, read>       positions: array<vec4<f32>>;  // [P, K]
 @group(0) @binding(6) var<storage, read_write> y: array<vec4<f32>>;          // [T, K]
 @group(0) @binding(7) var<storage, read_write> embedding: array<vec4<f32>>;  // [T, K]

@@ -1,5 +1,5 @@
 // Register-tiled product: y[t, n] = act(Σ_k x[t, k] w[n, k] + bias[n]) + residual[t, n].
-// LANES invocations share a row of w; each holds 16 values of each of 4 rows of x while rows of w
+// LANES invocations share a row of w; each holds 32 values of each of 4 rows of x while rows of w
 // go by, so that a weight that was read and unpacked once serves 4 rows of x.
 
 override WORKGROUP: u32;
@@ -10,21 +10,27 @@ struct Sizes { T: u32, N: u32 }
 
 @group(0) @binding(0) var<uniform>             sizes: Sizes;
 @group(0) @binding(1) var<storage, read>       x: array<vec4<f32>>;       // [T, K]
-@group(0) @binding(2) var<storage, read>       weight: array<vec4<u32>>;  // [N, K] packed
-@group(0) @binding(3) var<storage, read>       rows: array<u32>;          // [N, scale, bias, blocks]
+@group(0) @binding(2) var<storage, read>       weight: array<array<vec4<u32>, 2>>;  // [N, K] packed
+@group(0) @binding(3) var<storage, read>       rows: array<vec2<u32>>;    // [N, scale bias, blocks]
 @group(0) @binding(4) var<storage, read>       residual: array<f32>;      // [T, N]
 @group(0) @binding(5) var<storage, read_write> y: array<f32>;             // [T, N]
 @group(0) @binding(6) var<storage, read_write> before: array<f32>;        // [T, N]
 
 override K4: u32 = K / 4u;
-override RUNS: u32 = (BLOCKS + LANES - 1u) / LANES;  // 16-column blocks a lane
+override RUNS: u32 = (COLUMNS / 32u + LANES - 1u) / LANES;  // blocks of 32 columns a lane
 override GROUPS: u32 = WORKGROUP / LANES;
-override EXACT: bool = RUNS * LANES * 16u == K;      // no edge
+override EXACT: bool = RUNS * LANES * 32u == K;      // no edge
 
 // Four values of x; zeros beyond K. Rows beyond T repeat the last one and are never stored.
 fn load(token: u32, at: u32) -> vec4<f32> {
     if (!EXACT && at >= K4) { return vec4(0.0); }
     return x[min(token, sizes.T - 1u) * K4 + at];
+}
+
+fn load_columns(token: u32, block: u32) -> Columns {
+    let at = block * 8u;
+    return Columns(load(token, at), load(token, at + 1u), load(token, at + 2u), load(token, at + 3u),
+                   load(token, at + 4u), load(token, at + 5u), load(token, at + 6u), load(token, at + 7u));
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -37,38 +43,57 @@ fn linear_rows(
     let token = group.y * 4u;
     for (var run = 0u; run < RUNS; run++) {
         let block = run * LANES + lane;
-        let at = block * 4u;
-        let a00 = load(token, at); let a01 = load(token, at + 1u);
-        let a02 = load(token, at + 2u); let a03 = load(token, at + 3u);
-        let a10 = load(token + 1u, at); let a11 = load(token + 1u, at + 1u);
-        let a12 = load(token + 1u, at + 2u); let a13 = load(token + 1u, at + 3u);
-        let a20 = load(token + 2u, at); let a21 = load(token + 2u, at + 1u);
-        let a22 = load(token + 2u, at + 2u); let a23 = load(token + 2u, at + 3u);
-        let a30 = load(token + 3u, at); let a31 = load(token + 3u, at + 1u);
-        let a32 = load(token + 3u, at + 2u); let a33 = load(token + 3u, at + 3u);
-        let odd = block % 2u == 1u;
-        let a0 = a00 + a01 + a02 + a03; let a1 = a10 + a11 + a12 + a13;
-        let a2 = a20 + a21 + a22 + a23; let a3 = a30 + a31 + a32 + a33;
-        let bias = vec4(bias_of(a0, odd), bias_of(a1, odd), bias_of(a2, odd), bias_of(a3, odd));
-        // Sums of x, which the least value of a block is multiplied with.
-        let totals = vec4(dot(a0, vec4(1.0)), dot(a1, vec4(1.0)), dot(a2, vec4(1.0)), dot(a3, vec4(1.0)));
-        let x00 = placed(a00, odd); let x01 = placed(a01, odd); let x02 = placed(a02, odd); let x03 = placed(a03, odd);
-        let x10 = placed(a10, odd); let x11 = placed(a11, odd); let x12 = placed(a12, odd); let x13 = placed(a13, odd);
-        let x20 = placed(a20, odd); let x21 = placed(a21, odd); let x22 = placed(a22, odd); let x23 = placed(a23, odd);
-        let x30 = placed(a30, odd); let x31 = placed(a31, odd); let x32 = placed(a32, odd); let x33 = placed(a33, odd);
+        let a0 = load_columns(token, block);
+        let a1 = load_columns(token + 1u, block);
+        let a2 = load_columns(token + 2u, block);
+        let a3 = load_columns(token + 3u, block);
+        let o0 = offset_of(a0);
+        let o1 = offset_of(a1);
+        let o2 = offset_of(a2);
+        let o3 = offset_of(a3);
+        let offsets = vec4(o0.x, o1.x, o2.x, o3.x);
+        let totals = vec4(o0.y, o1.y, o2.y, o3.y);
+        let x0 = place_columns(a0);
+        let x1 = place_columns(a1);
+        let x2 = place_columns(a2);
+        let x3 = place_columns(a3);
+        // Divided here once: some adapters divide lane by lane.
+        let two = block / 2u;
+        let side = block % 2u;
+        let first_pair = select(block, two, STORAGE == 4u);
 
         for (var first = group.x * GROUPS; first < sizes.N; first += groups.x * GROUPS) {
             let n = first + local / LANES;
             let row = min(n, sizes.N - 1u);
-            let w = weight16(row, block);
-            var sums = bias + vec4(
-                dot(w[0], x00) + dot(w[1], x01) + dot(w[2], x02) + dot(w[3], x03),
-                dot(w[0], x10) + dot(w[1], x11) + dot(w[2], x12) + dot(w[3], x13),
-                dot(w[0], x20) + dot(w[1], x21) + dot(w[2], x22) + dot(w[3], x23),
-                dot(w[0], x30) + dot(w[1], x31) + dot(w[2], x32) + dot(w[3], x33));
-            if (BLOCKED == 1u) {
-                let own = block_scale(row, block);
-                sums = sums * own.x + totals * own.y;
+            var sums = offsets;
+            if (STORAGE >= 2u) {
+                let pair = &weight[row * PAIRS + first_pair];
+                let v = (*pair)[select(0u, side, STORAGE == 4u)];
+                var w = v;
+                if (STORAGE != 4u) { w = (*pair)[1]; }
+                sums += products(unpacked(v.x, false), x0.a, x1.a, x2.a, x3.a);
+                sums += products(unpacked(v.y, false), x0.b, x1.b, x2.b, x3.b);
+                sums += products(unpacked(v.z, false), x0.c, x1.c, x2.c, x3.c);
+                sums += products(unpacked(v.w, false), x0.d, x1.d, x2.d, x3.d);
+                sums += products(unpacked(w.x, true), x0.e, x1.e, x2.e, x3.e);
+                sums += products(unpacked(w.y, true), x0.f, x1.f, x2.f, x3.f);
+                sums += products(unpacked(w.z, true), x0.g, x1.g, x2.g, x3.g);
+                sums += products(unpacked(w.w, true), x0.h, x1.h, x2.h, x3.h);
+            } else {
+                let at = block * 8u;
+                sums += products(float4(row, at), x0.a, x1.a, x2.a, x3.a);
+                sums += products(float4(row, at + 1u), x0.b, x1.b, x2.b, x3.b);
+                sums += products(float4(row, at + 2u), x0.c, x1.c, x2.c, x3.c);
+                sums += products(float4(row, at + 3u), x0.d, x1.d, x2.d, x3.d);
+                sums += products(float4(row, at + 4u), x0.e, x1.e, x2.e, x3.e);
+                sums += products(float4(row, at + 5u), x0.f, x1.f, x2.f, x3.f);
+                sums += products(float4(row, at + 6u), x0.g, x1.g, x2.g, x3.g);
+                sums += products(float4(row, at + 7u), x0.h, x1.h, x2.h, x3.h);
+            }
+            if (BLOCKED) {
+                let own = block_scales(row, two);
+                let own_block = scale_least(select(own.x, own.y, side == 1u));
+                sums = sums * own_block.x + totals * own_block.y;
             }
             let s0 = sum_lanes(sums.x, local);
             let s1 = sum_lanes(sums.y, local);
@@ -80,6 +105,11 @@ fn linear_rows(
             if (lane < 4u && n < sizes.N && t < sizes.T) { store(t * sizes.N + n, n, share, run); }
         }
     }
+}
+
+// Four columns of w times those of four rows of x.
+fn products(w: vec4<f32>, a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32>) -> vec4<f32> {
+    return vec4(dot(w, a), dot(w, b), dot(w, c), dot(w, d));
 }
 
 // Adds a run's share of a sum; the last run finishes it.

@@ -7,8 +7,8 @@ struct Sizes { T: u32, N: u32 }
 
 @group(0) @binding(0) var<uniform>             sizes: Sizes;
 @group(0) @binding(1) var<storage, read>       x: array<vec4<f32>>;       // [T, K]
-@group(0) @binding(2) var<storage, read>       weight: array<vec4<u32>>;  // [N, K] packed
-@group(0) @binding(3) var<storage, read>       rows: array<u32>;          // [N, scale, bias, blocks]
+@group(0) @binding(2) var<storage, read>       weight: array<array<vec4<u32>, 2>>;  // [N, K] packed
+@group(0) @binding(3) var<storage, read>       rows: array<vec2<u32>>;    // [N, scale bias, blocks]
 @group(0) @binding(4) var<storage, read>       residual: array<f32>;      // [T, N]
 @group(0) @binding(5) var<storage, read_write> y: array<f32>;             // [T, N]
 @group(0) @binding(6) var<storage, read_write> before: array<f32>;        // [T, N]
@@ -32,7 +32,7 @@ fn linear_tiled(
     let column4 = index % 4u;
     let fetched = index / 4u;
     var c0 = vec4(0.0); var c1 = vec4(0.0); var c2 = vec4(0.0); var c3 = vec4(0.0);
-    for (var block = 0u; block < BLOCKS; block++) {
+    for (var block = 0u; block < COLUMNS / 16u; block++) {
         for (var half = 0u; half < 2u; half++) {
             let row = fetched + half * 16u;
             fetch(row, column4, block * 4u + column4, first_t + row, first_n + row);

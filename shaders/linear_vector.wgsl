@@ -1,6 +1,7 @@
 // Matrix-vector product for decoding: y[n] = act(Σ_k p(x)[k] w[n, k] + bias[n]) + residual[n], where
 // p is what stands before it: nothing, a norm, or a gated activation.
-// LANES invocations share a row of w; each holds 64 values of x while rows go by.
+// LANES invocations share a row of w; each holds two blocks of 32 values of x while rows go by: side by
+// side if blocks have scales, which come in twos, else LANES apart, for whole cache lines.
 
 override WORKGROUP: u32;
 override LANES: u32;             // invocations that share a row
@@ -14,18 +15,21 @@ struct Sizes { N: u32, epsilon: f32 }
 @group(0) @binding(0) var<uniform>             sizes: Sizes;
 @group(0) @binding(1) var<storage, read>       x: array<vec4<f32>>;          // [T, K], before a gate [T, 2K]
 @group(0) @binding(2) var<storage, read>       gain_bias: array<vec4<f32>>;  // [2 or 1, K]
-@group(0) @binding(3) var<storage, read>       weight: array<vec4<u32>>;     // [N, K] packed
-@group(0) @binding(4) var<storage, read>       rows: array<u32>;             // [N, scale, bias, blocks]
+@group(0) @binding(3) var<storage, read>       weight: array<array<vec4<u32>, 2>>;  // [N, K] packed
+@group(0) @binding(4) var<storage, read>       rows: array<vec2<u32>>;       // [N, scale bias, blocks]
 @group(0) @binding(5) var<storage, read>       residual: array<f32>;         // [T, N]
 @group(0) @binding(6) var<storage, read_write> y: array<f32>;                // [T, N]
 @group(0) @binding(7) var<storage, read_write> prepared: array<vec4<f32>>;   // [T, K]
 @group(0) @binding(8) var<storage, read_write> before: array<f32>;           // [T, N]
 
 override K4: u32 = K / 4u;
-override ALIKE: u32 = 1u + BLOCKED;                     // blocks of 16 that a lane takes together
-override RUNS: u32 = (BLOCKS + LANES * ALIKE - 1u) / (LANES * ALIKE) * ALIKE;  // such blocks a lane
+override SIDE: u32 = 1u + u32(BLOCKED);                        // blocks of a lane side by side
+override SPAN: u32 = LANES * SIDE * 32u;                       // columns that the lanes take abreast
+override RUNS: u32 = (COLUMNS + SPAN - 1u) / SPAN * SIDE;      // blocks of a lane
 override GROUPS: u32 = WORKGROUP / LANES;
-override EXACT: bool = RUNS * LANES * 16u == K && (RUNS < 4u || RUNS % 4u == 0u);  // no edge
+override EXACT: bool = RUNS * LANES * 32u == K && (RUNS == 1u || RUNS % 2u == 0u);  // no edge
+// Of the last run one lane alone would have columns: each lane takes them, for a row of its own.
+override ALONE: bool = BLOCKED && TURN == LANES && LANES > 1u && COLUMNS / 64u % LANES == 1u;
 
 const LAYER_NORM = 1u;
 const RMS_NORM = 2u;
@@ -79,67 +83,58 @@ fn linear_vector(
             prepared[token * K4 + at] = load(token, at, m);
         }
     }
-    for (var run = 0u; run < RUNS; run += 4u) {
-        // The four 16-column blocks of this lane, and the same as columns of four.
-        let b0 = run * LANES + lane * ALIKE;
-        let b1 = b0 + select(LANES, 1u, BLOCKED == 1u);
-        let b2 = b0 + 2u * LANES;
-        let b3 = b1 + 2u * LANES;
-        var a00 = vec4(0.0); var a01 = vec4(0.0); var a02 = vec4(0.0); var a03 = vec4(0.0);
-        var a10 = vec4(0.0); var a11 = vec4(0.0); var a12 = vec4(0.0); var a13 = vec4(0.0);
-        var a20 = vec4(0.0); var a21 = vec4(0.0); var a22 = vec4(0.0); var a23 = vec4(0.0);
-        var a30 = vec4(0.0); var a31 = vec4(0.0); var a32 = vec4(0.0); var a33 = vec4(0.0);
-        a00 = load(token, b0 * 4u, m);
-        a01 = load(token, b0 * 4u + 1u, m);
-        a02 = load(token, b0 * 4u + 2u, m);
-        a03 = load(token, b0 * 4u + 3u, m);
-        if (RUNS > 1u) {
-            a10 = load(token, b1 * 4u, m);
-            a11 = load(token, b1 * 4u + 1u, m);
-            a12 = load(token, b1 * 4u + 2u, m);
-            a13 = load(token, b1 * 4u + 3u, m);
-        }
-        if (RUNS > 2u) {
-            a20 = load(token, b2 * 4u, m);
-            a21 = load(token, b2 * 4u + 1u, m);
-            a22 = load(token, b2 * 4u + 2u, m);
-            a23 = load(token, b2 * 4u + 3u, m);
-        }
-        if (RUNS > 3u) {
-            a30 = load(token, b3 * 4u, m);
-            a31 = load(token, b3 * 4u + 1u, m);
-            a32 = load(token, b3 * 4u + 2u, m);
-            a33 = load(token, b3 * 4u + 3u, m);
-        }
-        let a0 = a00 + a01 + a02 + a03; let a1 = a10 + a11 + a12 + a13;
-        let a2 = a20 + a21 + a22 + a23; let a3 = a30 + a31 + a32 + a33;
-        // The offset of the weights, and what the least value of a block is multiplied with.
-        let offset01 = vec2(bias_of(a0, false) + bias_of(a1, true), dot(a0 + a1, vec4(1.0)));
-        let offset23 = vec2(bias_of(a2, false) + bias_of(a3, true), dot(a2 + a3, vec4(1.0)));
-        let x00 = placed(a00, false); let x01 = placed(a01, false); let x02 = placed(a02, false); let x03 = placed(a03, false);
-        let x10 = placed(a10, true); let x11 = placed(a11, true); let x12 = placed(a12, true); let x13 = placed(a13, true);
-        let x20 = placed(a20, false); let x21 = placed(a21, false); let x22 = placed(a22, false); let x23 = placed(a23, false);
-        let x30 = placed(a30, true); let x31 = placed(a31, true); let x32 = placed(a32, true); let x33 = placed(a33, true);
+    for (var run = 0u; run < RUNS; run += 2u) {
+        let alone = ALONE && run + 2u >= RUNS;
+        let turns = select(TURN, 1u, alone);
+        let own_row = select(0u, lane, alone);
+        // This lane's two blocks.
+        let block = run * LANES + select(lane, 0u, alone) * SIDE;
+        let next = block + select(LANES, 1u, BLOCKED);
+        let two = block / 2u;
+        let a0 = load_columns(token, block, m);
+        var a1: Columns;
+        if (RUNS > 1u) { a1 = load_columns(token, next, m); }
+        let offset0 = offset_of(a0);
+        let offset1 = offset_of(a1);
+        let x0 = place_columns(a0);
+        let x1 = place_columns(a1);
 
         for (var first = group.x * GROUPS * TURN; first < sizes.N; first += groups.x * GROUPS * TURN) {
             let start = first + local / LANES * TURN;
             var mine = 0.0;
-            for (var turn = 0u; turn < TURN; turn++) {
-                let row = min(start + turn, sizes.N - 1u);
-                var partial = 0.0;
-                if (BLOCKED == 1u) {
-                    partial = dot32(row, b0, offset01, x00, x01, x02, x03, x10, x11, x12, x13);
-                    if (RUNS > 2u) {
-                        partial += dot32(row, b2, offset23, x20, x21, x22, x23, x30, x31, x32, x33);
+            for (var turn = 0u; turn < turns; turn++) {
+                var row = start + turn;
+                if (ALONE) { row += own_row; }
+                row = min(row, sizes.N - 1u);
+                var sum0 = offset0.x;
+                var sum1 = offset1.x;
+                if (STORAGE == 4u) {
+                    let pair = &weight[row * PAIRS + two];
+                    let v = (*pair)[0];
+                    let w = (*pair)[1];
+                    sum0 += dot_words(v, v, x0);
+                    sum1 += dot_words(w, w, x1);
+                } else if (STORAGE >= 2u) {
+                    let pair0 = &weight[row * PAIRS + block];
+                    sum0 += dot_words((*pair0)[0], (*pair0)[1], x0);
+                    if (RUNS > 1u) {
+                        let pair1 = &weight[row * PAIRS + next];
+                        sum1 += dot_words((*pair1)[0], (*pair1)[1], x1);
                     }
                 } else {
-                    partial = offset01.x + offset23.x + dot16(row, b0, x00, x01, x02, x03);
-                    if (RUNS > 1u) { partial += dot16(row, b1, x10, x11, x12, x13); }
-                    if (RUNS > 2u) { partial += dot16(row, b2, x20, x21, x22, x23); }
-                    if (RUNS > 3u) { partial += dot16(row, b3, x30, x31, x32, x33); }
+                    sum0 += dot_floats(row, block, x0);
+                    if (RUNS > 1u) { sum1 += dot_floats(row, next, x1); }
+                }
+                var partial = sum0 + sum1;
+                if (BLOCKED) {
+                    let own = block_scales(row, two);
+                    let own0 = scale_least(own.x);
+                    let own1 = scale_least(own.y);
+                    partial = sum0 * own0.x + offset0.y * own0.y + sum1 * own1.x + offset1.y * own1.y;
                 }
                 let total = sum_lanes(partial, local);
                 mine = select(mine, total, lane == turn);
+                if (ALONE) { mine = select(mine, partial, alone); }
             }
             let n = start + lane;
             if (lane < TURN && n < sizes.N) { store(token * sizes.N + n, n, mine, run); }
@@ -147,11 +142,19 @@ fn linear_vector(
     }
 }
 
+// 32 values of x after the prologue.
+fn load_columns(token: u32, block: u32, m: Moments) -> Columns {
+    let at = block * 8u;
+    return Columns(
+        load(token, at, m), load(token, at + 1u, m), load(token, at + 2u, m), load(token, at + 3u, m),
+        load(token, at + 4u, m), load(token, at + 5u, m), load(token, at + 6u, m), load(token, at + 7u, m));
+}
+
 // Adds a run's share of a sum; the last run finishes it.
 fn store(at: u32, n: u32, share: f32, run: u32) {
     var total = share;
-    if (RUNS > 4u && run > 0u) { total += y[at]; }
-    if (run + 4u < RUNS) {
+    if (RUNS > 2u && run > 0u) { total += y[at]; }
+    if (run + 2u < RUNS) {
         y[at] = total;
         return;
     }

@@ -19,6 +19,10 @@ pub struct Kernel {
     pub bindings: &'static [(&'static str, Access)],
     /// Its `override` constants.
     pub constants: &'static [&'static str],
+    /// Bindings whose length is compiled into the pipeline, since the model's shape fixes it: a
+    /// compiler that knows the length checks a bound with one comparison, and need not ask for it
+    /// (and divide it by the size of an element, lane by lane) at every access.
+    pub sized: &'static [&'static str],
     /// It reduces over lanes: the text of the adapter's kind of reduction is added.
     pub reduces: bool,
     /// The same formula in plain Rust, accumulating in f64.
@@ -42,6 +46,31 @@ impl Kernel {
             });
         }
         text
+    }
+
+    /// The same, with the lengths of `sized` bindings in it, by their words.
+    pub fn sized_source(&self, subgroups: bool, words: &[u32]) -> String {
+        let mut text = self.source(subgroups);
+        for (name, words) in self.sized.iter().zip(words) {
+            let declared = format!(" {name}: array<");
+            let start = text.find(&declared).expect("a sized binding is an array") + declared.len();
+            let end = start + text[start..].find(">;").expect("the end of its declaration");
+            let element = match &text[start..end] {
+                "array<vec4<u32>, 2>" => 8,
+                "vec4<f32>" => 4,
+                "vec2<u32>" => 2,
+                other => panic!("{}: how many words has {other}?", self.name),
+            };
+            text.insert_str(end, &format!(", {}", (words / element).max(1)));
+        }
+        text
+    }
+
+    /// The lengths of a dispatch's `sized` bindings, from those of all its bindings.
+    pub fn sized_words(&self, words: impl Fn(usize) -> u32) -> Vec<u32> {
+        let place = |name| self.bindings.iter().position(|(known, _)| known == name);
+        let places = self.sized.iter().map(|name| place(name).expect("a sized binding is bound"));
+        places.map(words).collect()
     }
 }
 

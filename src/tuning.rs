@@ -17,6 +17,9 @@ pub struct Tuning {
     /// Invocations of a workgroup. With subgroups never more than one subgroup, so that a
     /// reduction over the workgroup is one over the subgroup.
     pub workgroup: u32,
+    /// The lengths of weights and rings are compiled into pipelines, where that is cheaper than
+    /// to ask for a length and divide it at every access: more pipelines, faster ones.
+    pub known_lengths: bool,
     /// Workgroups that a product is spread over at most.
     pub most_workgroups: u32,
     /// Rows of weights that a workgroup takes at least: it reads x first, whatever it does then.
@@ -46,6 +49,7 @@ impl Tuning {
             AdapterFacts { software: true, subgroup_size: 4.. } => Tuning {
                 subgroups: true,
                 workgroup: lanes,
+                known_lengths: true,
                 most_workgroups: 4,
                 least_rows: 128,
                 rows_in_turn: lanes,
@@ -61,6 +65,7 @@ impl Tuning {
             AdapterFacts { subgroup_size: 4.., .. } => Tuning {
                 subgroups: true,
                 workgroup: lanes.min(64),
+                known_lengths: false,
                 most_workgroups: 65_535,
                 least_rows: 1,
                 rows_in_turn: 1,
@@ -75,6 +80,7 @@ impl Tuning {
             _ => Tuning {
                 subgroups: false,
                 workgroup: 32,
+                known_lengths: false,
                 most_workgroups: 65_535,
                 least_rows: 1,
                 rows_in_turn: 1,

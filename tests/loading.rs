@@ -92,7 +92,7 @@ fn chunks_of_any_size_give_the_same_buffers() {
 #[test]
 fn rows_come_to_lie_as_the_model_says() {
     let [words, rows, ..] = &flow(&file(TENSORS), None, 100)[..] else { panic!("five buffers") };
-    let value = |row: usize, column: usize| f32::from_bits(words[row * 48 + column]);
+    let value = |row: usize, column: usize| f32::from_bits(words[row * 64 + column]);
     let bias = |row: usize| f32::from_bits(rows[row * 2 + 1]);
     // a: rows 0, 2, 1, 3 of a head of four. Its values begin at 8, after its biases.
     for (row, source) in [0, 2, 1, 3, 4, 6, 5, 7].into_iter().enumerate() {
@@ -217,7 +217,7 @@ fn int8_rows_bring_their_scales() {
     loading.feed(&bytes);
     loading.finish().expect("all of the file");
     let found = words(&device, matrix.words);
-    for (row, (scale, numbers)) in found.chunks_exact(16).zip(rows) {
+    for (row, (scale, numbers)) in found.chunks_exact(32).zip(rows) {
         let values = row.iter().map(|word| f32::from_bits(*word));
         assert!(values.take(3).eq(numbers.map(|number| scale * f32::from(number))));
     }

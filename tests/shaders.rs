@@ -92,6 +92,12 @@ fn is_derived(module: &Module, init: Handle<Expression>) -> bool {
             is_derived(module, left) || is_derived(module, right)
         }
         Expression::Unary { expr, .. } | Expression::As { expr, .. } => is_derived(module, expr),
+        Expression::Select { condition, accept, reject } => {
+            [condition, accept, reject].into_iter().any(|part| is_derived(module, part))
+        }
+        Expression::Math { arg, arg1, .. } => {
+            is_derived(module, arg) || arg1.is_some_and(|arg| is_derived(module, arg))
+        }
         Expression::Literal(_) => false,
         ref other => panic!("an override is set to {other:?}: say here whether that is derived"),
     }

@@ -1,5 +1,6 @@
-// Reading packed weights: f32, two f16 a word, or four int8 a word, in rows padded to 16 columns; or
-// blocks of 32 columns with a scale and a least value each, of four bytes or eight nibbles a word.
+// Reading packed weights: f32, two f16 a word, or four int8 a word; or blocks of 32 columns with a
+// scale and a least value each, of four bytes or eight nibbles a word. Rows are padded to whole pairs
+// of vec4<u32>: `let pair = &weight[i];` has its bounds checked once, and a check costs as much as a load.
 // In an int8 word bytes 0 to 2 hold the value plus 128, byte 3 two's complement: a mask and a
 // conversion give the value times its place, which x absorbs beforehand. Shifts cost far more.
 // Nibbles: the low ones of four words are columns 0 to 15, the high ones 16 to 31; of each word the
@@ -7,25 +8,32 @@
 
 override STORAGE: u32;  // 0 f32, 1 f16, 2 int8, 3 q8, 4 q4
 
-override BLOCKED: u32 = u32(STORAGE > 2u);                    // 32-column blocks, else of 16
-override PADDED: u32 = 16u + 16u * BLOCKED;
-override BLOCKS: u32 = (K + PADDED - 1u) / PADDED * (1u + BLOCKED);  // of 16 columns, in a row
-override ROW_WORDS: u32 = 2u + BLOCKED * (BLOCKS / 2u);       // in `rows`
+override BLOCKED: bool = STORAGE > 2u;                                  // scales of 32-column blocks
+override PAIR: u32 = select(8u << min(STORAGE, 2u), 64u, STORAGE == 4u);  // columns of a pair
+override PADDED: u32 = select(32u, 64u, BLOCKED);                       // a row is a multiple of
+override COLUMNS: u32 = (K + PADDED - 1u) / PADDED * PADDED;            // of a row, with the padding
+override PAIRS: u32 = COLUMNS / PAIR;                                   // of a row
+override ROW_WORDS: u32 = 1u + u32(BLOCKED) * (COLUMNS / 64u);          // of `rows`, two together
 
 // Scale and bias of a row.
 fn scale_bias(row: u32) -> vec2<f32> {
-    return bitcast<vec2<f32>>(vec2(rows[row * ROW_WORDS], rows[row * ROW_WORDS + 1u]));
+    return bitcast<vec2<f32>>(rows[row * ROW_WORDS]);
 }
 
-// Scale and least value of a 32-column block, by its first 16 columns. Two halves in a word, turned
-// to floats in place; half the cost of unpack2x16float.
-fn block_scale(row: u32, block: u32) -> vec2<f32> {
-    let word = bitcast<i32>(rows[row * ROW_WORDS + 2u + block / 2u]);
-    let halves = (vec2(word << 16u, word) >> vec2(3u)) & vec2(bitcast<i32>(0x8fffe000u));
-    return bitcast<vec2<f32>>(halves) * 0x1p112;
+// The scales of two 32-column blocks, number 2 `two` and the next, for `scale_least`.
+fn block_scales(row: u32, two: u32) -> vec2<u32> {
+    return rows[row * ROW_WORDS + 1u + two];
 }
 
-// What x is multiplied with before `dot`, so that each byte or nibble may keep its place in the
+// Scale and least value of a block: two halves in a word, turned to floats in place; half the cost of
+// unpack2x16float. Left shifts by multiplication, since some adapters shift lane by lane.
+fn scale_least(word: u32) -> vec2<f32> {
+    let low = ((word * 0x2000u) & 0x0fffe000u) | ((word * 0x10000u) & 0x80000000u);
+    let high = bitcast<u32>(bitcast<i32>(word) >> 3u) & 0x8fffe000u;
+    return bitcast<vec2<f32>>(vec2(low, high)) * 0x1p112;
+}
+
+// What x is multiplied with before a product, so that each byte or nibble may keep its place in the
 // word; `odd` for the second 16 columns of a block of 32.
 fn placed(x: vec4<f32>, odd: bool) -> vec4<f32> {
     if (STORAGE < 2u) { return x; }
@@ -57,81 +65,78 @@ fn halves(a: u32, b: u32) -> vec4<f32> {
     return vec4(unpack2x16float(a), unpack2x16float(b));
 }
 
-// 16 columns of a row: block `block` of 16 columns, each number in its place, without scales.
-fn weight16(row: u32, block: u32) -> mat4x4<f32> {
-    let at = row * BLOCKS + block;
-    if (STORAGE == 4u) {
-        let w = weight[at / 2u];
-        if (block % 2u == 0u) {
-            return mat4x4(low_nibbles(w.x), low_nibbles(w.y), low_nibbles(w.z), low_nibbles(w.w));
-        }
-        return mat4x4(high_nibbles(w.x), high_nibbles(w.y), high_nibbles(w.z), high_nibbles(w.w));
-    }
-    if (STORAGE >= 2u) {
-        let w = weight[at];
-        return mat4x4(bytes(w.x), bytes(w.y), bytes(w.z), bytes(w.w));
-    }
-    if (STORAGE == 1u) {
-        let v = weight[at * 2u];
-        let w = weight[at * 2u + 1u];
-        return mat4x4(halves(v.x, v.y), halves(v.z, v.w), halves(w.x, w.y), halves(w.z, w.w));
-    }
-    return mat4x4(bitcast<vec4<f32>>(weight[at * 4u]), bitcast<vec4<f32>>(weight[at * 4u + 1u]),
-                  bitcast<vec4<f32>>(weight[at * 4u + 2u]), bitcast<vec4<f32>>(weight[at * 4u + 3u]));
-}
-
-// Such a block times 16 placed values of x.
-fn dot16(row: u32, block: u32, a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32>) -> f32 {
-    let w = weight16(row, block);
-    return dot(w[0], a) + dot(w[1], b) + dot(w[2], c) + dot(w[3], d);
-}
-
-// A block of 32 columns with its scale times 32 placed values of x; `offset` is what bias_of gives
-// for them, and their sum.
-fn dot32(
-    row: u32, block: u32, offset: vec2<f32>,
+// 32 values of a row, or of x. Named fields, since an indexed array would not stay in registers.
+struct Columns {
     a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32>,
     e: vec4<f32>, f: vec4<f32>, g: vec4<f32>, h: vec4<f32>,
-) -> f32 {
-    var sum = offset.x;
-    if (STORAGE == 4u) {
-        let w = weight[(row * BLOCKS + block) / 2u];
-        sum += dot(low_nibbles(w.x), a) + dot(low_nibbles(w.y), b)
-            + dot(low_nibbles(w.z), c) + dot(low_nibbles(w.w), d)
-            + dot(high_nibbles(w.x), e) + dot(high_nibbles(w.y), f)
-            + dot(high_nibbles(w.z), g) + dot(high_nibbles(w.w), h);
-    } else {
-        sum += dot16(row, block, a, b, c, d) + dot16(row, block + 1u, e, f, g, h);
-    }
-    let own = block_scale(row, block);
-    return sum * own.x + offset.y * own.y;
+}
+
+fn place_columns(x: Columns) -> Columns {
+    return Columns(placed(x.a, false), placed(x.b, false), placed(x.c, false), placed(x.d, false),
+                   placed(x.e, true), placed(x.f, true), placed(x.g, true), placed(x.h, true));
+}
+
+// The offset of the weights, and what the least value of a block is multiplied with.
+fn offset_of(x: Columns) -> vec2<f32> {
+    let low = x.a + x.b + x.c + x.d;
+    let high = x.e + x.f + x.g + x.h;
+    return vec2(bias_of(low, false) + bias_of(high, true), dot(low + high, vec4(1.0)));
+}
+
+// Four columns of int8, or of nibbles; `odd` in the second 16 columns of a block of 32.
+fn unpacked(word: u32, odd: bool) -> vec4<f32> {
+    if (STORAGE != 4u) { return bytes(word); }
+    if (odd) { return high_nibbles(word); }
+    return low_nibbles(word);
+}
+
+// A block of 32 columns in words, or of nibbles twice in the same words, times placed values of x.
+// Each four are used as soon as they are unpacked: more would not stay in registers.
+fn dot_words(v: vec4<u32>, w: vec4<u32>, x: Columns) -> f32 {
+    return dot(unpacked(v.x, false), x.a) + dot(unpacked(v.y, false), x.b)
+        + dot(unpacked(v.z, false), x.c) + dot(unpacked(v.w, false), x.d)
+        + dot(unpacked(w.x, true), x.e) + dot(unpacked(w.y, true), x.f)
+        + dot(unpacked(w.z, true), x.g) + dot(unpacked(w.w, true), x.h);
+}
+
+// The same of f16 or f32.
+fn dot_floats(row: u32, block: u32, x: Columns) -> f32 {
+    let at = block * 8u;
+    return dot(float4(row, at), x.a) + dot(float4(row, at + 1u), x.b)
+        + dot(float4(row, at + 2u), x.c) + dot(float4(row, at + 3u), x.d)
+        + dot(float4(row, at + 4u), x.e) + dot(float4(row, at + 5u), x.f)
+        + dot(float4(row, at + 6u), x.g) + dot(float4(row, at + 7u), x.h);
+}
+
+fn words4(row: u32, column4: u32) -> vec4<u32> {
+    return weight[row * PAIRS + column4 * 4u / PAIR][column4 * 8u / PAIR % 2u];
+}
+
+// Four columns of f16 or f32.
+fn float4(row: u32, column4: u32) -> vec4<f32> {
+    let w = words4(row, column4);
+    if (STORAGE == 0u) { return bitcast<vec4<f32>>(w); }
+    let pair = select(w.xy, w.zw, column4 % 2u == 1u);
+    return halves(pair.x, pair.y);
 }
 
 // Four columns of a row, without the row's scale.
 fn weight4(row: u32, column4: u32) -> vec4<f32> {
-    let block = column4 / 4u;
-    let at = row * BLOCKS + block;
-    let part = column4 % 4u;
+    if (STORAGE < 2u) { return float4(row, column4); }
+    let w = words4(row, column4);
+    let places = vec4(1.0, 0x1p-8, 0x1p-16, 0x1p-24);
+    let word = w[column4 % 4u];
+    var value = bytes(word) * places - vec4(128.0, 128.0, 128.0, 0.0);
     if (STORAGE == 4u) {
-        let word = weight[at / 2u][part];
-        var value = low_nibbles(word);
-        if (block % 2u == 1u) { value = high_nibbles(word) * 0x1p-4; }
-        value *= vec4(1.0, 0x1p-8, 0x1p-16, 0x1p-24);
-        if (block % 2u == 1u) { value.w += 8.0; }
-        let own = block_scale(row, block);
-        return value * own.x + own.y;
+        if (column4 / 4u % 2u == 1u) {
+            value = high_nibbles(word) * places * 0x1p-4 + vec4(0.0, 0.0, 0.0, 8.0);
+        } else {
+            value = low_nibbles(word) * places;
+        }
     }
-    if (STORAGE >= 2u) {
-        let placed = bytes(weight[at][part]) * vec4(1.0, 0x1p-8, 0x1p-16, 0x1p-24);
-        let value = placed - vec4(128.0, 128.0, 128.0, 0.0);
-        if (STORAGE == 2u) { return value; }
-        let own = block_scale(row, block);
-        return value * own.x + own.y;
+    if (BLOCKED) {
+        let own = scale_least(block_scales(row, column4 / 16u)[column4 / 8u % 2u]);
+        value = value * own.x + own.y;
     }
-    if (STORAGE == 1u) {
-        let w = weight[at * 2u + part / 2u];
-        let pair = select(w.xy, w.zw, part % 2u == 1u);
-        return halves(pair.x, pair.y);
-    }
-    return bitcast<vec4<f32>>(weight[at * 4u + part]);
+    return value;
 }

@@ -142,13 +142,13 @@ impl Gpu {
     /// Makes the pipelines that recordings need and that are not there yet, all at once.
     pub async fn prepare(&self, recordings: &[&Recording]) {
         let Some(ahead) = &self.ahead else { return };
-        let missing = self.pipelines.missing(recordings, self.tuning.subgroups);
+        let missing = self.pipelines.missing(recordings, &self.tuning);
         if missing.is_empty() {
             return;
         }
         (ahead.begin)();
         for dispatch in missing {
-            self.pipelines.make(&self.device, dispatch, self.tuning.subgroups);
+            self.pipelines.make(&self.device, dispatch, &self.tuning);
         }
         (ahead.finish)().await;
     }

@@ -7,17 +7,18 @@ use crate::kernel::{Access, Kernel};
 use crate::ops;
 use crate::recording::Recording;
 use crate::tape::Dispatch;
+use crate::tuning::Tuning;
 
 #[derive(Default)]
 pub(super) struct Pipelines {
-    kernels: RefCell<HashMap<(&'static str, bool), KernelParts>>,
+    layouts: RefCell<HashMap<&'static str, Layout>>,
+    modules: RefCell<HashMap<(&'static str, bool, Vec<u32>), wgpu::ShaderModule>>,
     pipelines: RefCell<HashMap<String, wgpu::ComputePipeline>>,
 }
 
 /// What all pipelines of a kernel share.
 #[derive(Clone)]
-struct KernelParts {
-    module: wgpu::ShaderModule,
+struct Layout {
     bindings: wgpu::BindGroupLayout,
     layout: wgpu::PipelineLayout,
 }
@@ -28,23 +29,23 @@ impl Pipelines {
         &self,
         device: &wgpu::Device,
         dispatch: &Dispatch,
-        subgroups: bool,
+        tuning: &Tuning,
     ) -> (wgpu::ComputePipeline, wgpu::BindGroupLayout) {
-        let known = self.pipelines.borrow().get(&key(dispatch, subgroups)).cloned();
+        let known = self.pipelines.borrow().get(&key(dispatch, tuning)).cloned();
         let pipeline = known.unwrap_or_else(|| {
-            let pipeline = self.make(device, dispatch, subgroups);
-            let key = key(dispatch, subgroups);
+            let pipeline = self.make(device, dispatch, tuning);
+            let key = key(dispatch, tuning);
             self.pipelines.borrow_mut().insert(key, pipeline.clone());
             pipeline
         });
-        (pipeline, self.parts(device, dispatch.kernel, subgroups).bindings)
+        (pipeline, self.layout(device, dispatch.kernel).bindings)
     }
 
     /// A dispatch for each pipeline that recordings need and that has not been made.
-    pub fn missing<'a>(&self, recordings: &[&'a Recording], subgroups: bool) -> Vec<&'a Dispatch> {
+    pub fn missing<'a>(&self, recordings: &[&'a Recording], tuning: &Tuning) -> Vec<&'a Dispatch> {
         let pipelines = self.pipelines.borrow();
         let dispatches = recordings.iter().flat_map(|recording| recording.dispatches());
-        let keyed = dispatches.map(|dispatch| (key(dispatch, subgroups), dispatch));
+        let keyed = dispatches.map(|dispatch| (key(dispatch, tuning), dispatch));
         let missing = keyed.filter(|(key, _)| !pipelines.contains_key(key));
         missing.collect::<HashMap<_, _>>().into_values().collect()
     }
@@ -54,13 +55,12 @@ impl Pipelines {
         &self,
         device: &wgpu::Device,
         dispatch: &Dispatch,
-        subgroups: bool,
+        tuning: &Tuning,
     ) -> wgpu::ComputePipeline {
-        let parts = self.parts(device, dispatch.kernel, subgroups);
         device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-            label: Some(&key(dispatch, subgroups)),
-            layout: Some(&parts.layout),
-            module: &parts.module,
+            label: Some(&key(dispatch, tuning)),
+            layout: Some(&self.layout(device, dispatch.kernel).layout),
+            module: &self.module(device, dispatch, tuning),
             entry_point: Some(dispatch.kernel.name),
             compilation_options: wgpu::PipelineCompilationOptions {
                 constants: &dispatch.constants,
@@ -70,25 +70,34 @@ impl Pipelines {
         })
     }
 
-    fn parts(
+    fn module(
         &self,
         device: &wgpu::Device,
-        kernel: &'static Kernel,
-        subgroups: bool,
-    ) -> KernelParts {
+        dispatch: &Dispatch,
+        tuning: &Tuning,
+    ) -> wgpu::ShaderModule {
+        let kernel = dispatch.kernel;
+        let words = sized_words(dispatch, tuning);
+        let make = || {
+            let source = kernel.sized_source(tuning.subgroups, &words);
+            device.create_shader_module(wgpu::ShaderModuleDescriptor {
+                label: Some(kernel.name),
+                source: wgpu::ShaderSource::Wgsl(source.into()),
+            })
+        };
+        let key = (kernel.name, tuning.subgroups, words.clone());
+        self.modules.borrow_mut().entry(key).or_insert_with(make).clone()
+    }
+
+    fn layout(&self, device: &wgpu::Device, kernel: &'static Kernel) -> Layout {
         debug_assert!(ops::ALL.iter().any(|known| known.name == kernel.name), "{kernel:?}");
-        let mut kernels = self.kernels.borrow_mut();
-        let make = || KernelParts::new(device, kernel, subgroups);
-        kernels.entry((kernel.name, subgroups)).or_insert_with(make).clone()
+        let mut layouts = self.layouts.borrow_mut();
+        layouts.entry(kernel.name).or_insert_with(|| Layout::new(device, kernel)).clone()
     }
 }
 
-impl KernelParts {
-    fn new(device: &wgpu::Device, kernel: &Kernel, subgroups: bool) -> KernelParts {
-        let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
-            label: Some(kernel.name),
-            source: wgpu::ShaderSource::Wgsl(kernel.source(subgroups).into()),
-        });
+impl Layout {
+    fn new(device: &wgpu::Device, kernel: &Kernel) -> Layout {
         let uniform = entry(0, wgpu::BufferBindingType::Uniform);
         let storage = kernel.bindings.iter().zip(1..).map(|((_, access), binding)| {
             let read_only = *access == Access::Read;
@@ -104,7 +113,7 @@ impl KernelParts {
             bind_group_layouts: &[Some(&bindings)],
             immediate_size: 0,
         });
-        KernelParts { module, bindings, layout }
+        Layout { bindings, layout }
     }
 }
 
@@ -117,8 +126,18 @@ fn entry(binding: u32, ty: wgpu::BufferBindingType) -> wgpu::BindGroupLayoutEntr
     }
 }
 
-fn key(dispatch: &Dispatch, subgroups: bool) -> String {
-    let start = format!("{} subgroups={subgroups}", dispatch.kernel.name);
+fn key(dispatch: &Dispatch, tuning: &Tuning) -> String {
+    let start = format!("{} subgroups={}", dispatch.kernel.name, tuning.subgroups);
     let constants = dispatch.constants.iter().map(|(name, value)| format!(" {name}={value}"));
-    std::iter::once(start).chain(constants).collect()
+    let lengths = dispatch.kernel.sized.iter().zip(sized_words(dispatch, tuning));
+    let lengths = lengths.map(|(name, words)| format!(" {name}[{words}]"));
+    std::iter::once(start).chain(constants).chain(lengths).collect()
+}
+
+/// The lengths that go into a pipeline's text.
+fn sized_words(dispatch: &Dispatch, tuning: &Tuning) -> Vec<u32> {
+    if !tuning.known_lengths {
+        return vec![];
+    }
+    dispatch.kernel.sized_words(|binding| dispatch.tensors[binding].len())
 }

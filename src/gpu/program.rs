@@ -194,7 +194,7 @@ impl Places<'_> {
 
     fn dispatch(&self, dispatch: &Dispatch, uniforms: &wgpu::Buffer, offset: u64) -> Step {
         let Gpu { device, pipelines, tuning, .. } = self.gpu;
-        let (pipeline, layout) = pipelines.of(device, dispatch, tuning.subgroups);
+        let (pipeline, layout) = pipelines.of(device, dispatch, tuning);
         let buffers: Vec<_> = dispatch.tensors.iter().map(|tensor| self.buffer(*tensor)).collect();
         let whole = |buffer| wgpu::BufferBinding { buffer, offset: 0, size: None };
         let piece = |buffer, offset| {

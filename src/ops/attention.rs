@@ -29,6 +29,7 @@ pub const KERNEL: Kernel = Kernel {
         ("weights", Access::Write),
     ],
     constants: &["WORKGROUP", "LANES", "PART", "K4", "RING", "CHUNK", "ROTARY", "TRACE"],
+    sized: &["ring"],
     reduces: true,
     twin,
 };

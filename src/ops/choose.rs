@@ -26,6 +26,7 @@ pub const KERNEL: Kernel = Kernel {
         ("draw", Access::Read),
     ],
     constants: &["WORKGROUP", "LANES", "TRACE", "SAMPLED"],
+    sized: &[],
     reduces: true,
     twin,
 };

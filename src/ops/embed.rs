@@ -28,6 +28,7 @@ pub const KERNEL: Kernel = Kernel {
         ("position", Access::Write),
     ],
     constants: &["WORKGROUP", "K", "STEP", "CHUNK", "PLACED", "STORAGE", "TRACE"],
+    sized: &["weight", "rows"],
     reduces: false,
     twin,
 };

@@ -14,6 +14,7 @@ pub const KERNEL: Kernel = Kernel {
     ],
     bindings: &[("x", Access::Read), ("y", Access::Write)],
     constants: &["WORKGROUP", "K", "GATE"],
+    sized: &[],
     reduces: false,
     twin,
 };

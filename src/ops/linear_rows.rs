@@ -16,6 +16,7 @@ pub const KERNEL: Kernel = Kernel {
     ],
     bindings: linear::BINDINGS,
     constants: &["WORKGROUP", "LANES", "K", "STORAGE", "ACTIVATION", "RESIDUAL", "TRACE"],
+    sized: &["weight", "rows"],
     reduces: true,
     twin: linear::twin_of_rows,
 };

@@ -15,6 +15,7 @@ pub const KERNEL: Kernel = Kernel {
     ],
     bindings: linear::BINDINGS,
     constants: &["K", "STORAGE", "ACTIVATION", "RESIDUAL", "TRACE"],
+    sized: &["weight", "rows"],
     reduces: false,
     twin: linear::twin_of_rows,
 };

@@ -40,6 +40,7 @@ pub const KERNEL: Kernel = Kernel {
         "RESIDUAL",
         "TRACE",
     ],
+    sized: &["weight", "rows"],
     reduces: true,
     twin,
 };

@@ -12,6 +12,7 @@ pub const KERNEL: Kernel = Kernel {
     wgsl: &[include_str!("../../shaders/norm.wgsl")],
     bindings: &[("x", Access::Read), ("gain_bias", Access::Read), ("y", Access::Write)],
     constants: &["WORKGROUP", "LANES", "K", "RMS"],
+    sized: &[],
     reduces: true,
     twin,
 };

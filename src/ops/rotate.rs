@@ -17,6 +17,7 @@ pub const KERNEL: Kernel = Kernel {
     ],
     bindings: &[("state", Access::Read), ("rotary", Access::Read), ("rows", Access::Write)],
     constants: &["WORKGROUP", "K4"],
+    sized: &[],
     reduces: false,
     twin,
 };

@@ -24,6 +24,7 @@ pub const KERNEL: Kernel = Kernel {
         ("draw", Access::Write),
     ],
     constants: &["WORKGROUP"],
+    sized: &[],
     reduces: false,
     twin,
 };

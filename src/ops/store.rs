@@ -17,6 +17,7 @@ pub const KERNEL: Kernel = Kernel {
     ],
     bindings: &[("fresh", Access::Read), ("state", Access::Read), ("ring", Access::Write)],
     constants: &["WORKGROUP"],
+    sized: &[],
     reduces: false,
     twin,
 };

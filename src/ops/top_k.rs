@@ -11,6 +11,7 @@ pub const KERNEL: Kernel = Kernel {
     wgsl: &[include_str!("../../shaders/top_k.wgsl")],
     bindings: &[("logits", Access::Read), ("best", Access::Write)],
     constants: &["WORKGROUP", "LANES"],
+    sized: &[],
     reduces: true,
     twin,
 };

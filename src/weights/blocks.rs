@@ -19,6 +19,9 @@ pub struct Block {
 }
 
 impl Block {
+    /// Columns of padding.
+    pub const ZERO: Block = Block { scale: 0.0, least: 0.0, numbers: [0; BLOCK] };
+
     /// The nearest block of a storage, with a scale that f16 holds.
     fn nearest(values: &[f32; BLOCK], storage: Storage) -> Block {
         let rounded = |x: f32| f16::from_f32(x).to_f32();

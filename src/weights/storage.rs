@@ -2,7 +2,7 @@
 
 use half::f16;
 
-use super::blocks::{self, BLOCK};
+use super::blocks::{self, BLOCK, Block};
 use super::encoding::Encoding;
 
 /// What a value of a packed matrix is stored as. All arithmetic is in f32.
@@ -66,9 +66,9 @@ impl Storage {
         }
     }
 
-    /// Columns that a row is padded to a multiple of, so that a kernel reads whole `vec4<u32>`.
+    /// Columns that a row is padded to a multiple of: kernels take 32 at a time, and of blocks two.
     pub fn column_block(self) -> usize {
-        if self.has_blocks() { BLOCK } else { 16 }
+        if self.has_blocks() { 2 * BLOCK } else { BLOCK }
     }
 
     /// Words from the start of a row of `columns` to the start of the next.
@@ -78,7 +78,10 @@ impl Storage {
 
     /// Blocks of a row that have a scale of their own.
     pub fn blocks_per_row(self, columns: usize) -> usize {
-        if self.has_blocks() { columns.div_ceil(BLOCK) } else { 0 }
+        match self.has_blocks() {
+            true => columns.next_multiple_of(self.column_block()) / BLOCK,
+            false => 0,
+        }
     }
 
     /// Writes the values of a row that is stored in `words` and in `scales` of its blocks.
@@ -158,7 +161,8 @@ impl Packed {
     /// Takes another row as a file has it, without a rounding where the storage has room for it.
     pub fn push_encoded(&mut self, encoding: Encoding, row: &[u8]) {
         match encoding.blocks(row, self.storage) {
-            Some(blocks) => {
+            Some(mut blocks) => {
+                blocks.resize(self.storage.blocks_per_row(self.columns), Block::ZERO);
                 let Packed { storage, words, scales, block_scales, .. } = self;
                 scales.push(blocks::pack(&blocks, *storage, words, block_scales));
             }

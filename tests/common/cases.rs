@@ -80,7 +80,13 @@ pub fn every_kernel_is_dispatched(seed: u64) {
 pub fn tunings(own: Tuning) -> Vec<(&'static str, Tuning)> {
     let bare = Tuning::of(AdapterFacts { subgroup_size: 0, software: false });
     let few = Tuning { most_workgroups: 3, rows_in_turn: 4, ..bare };
-    let spread = Tuning { most_workgroups: 65_535, rows_in_turn: 1, choice_parts: 64, ..own };
+    let spread = Tuning {
+        most_workgroups: 65_535,
+        rows_in_turn: 1,
+        choice_parts: 64,
+        known_lengths: false,
+        ..own
+    };
     let mut tunings = vec![("no subgroups", bare)];
     if cfg!(not(target_arch = "wasm32")) {
         tunings.push(("no subgroups, few workgroups", few));
