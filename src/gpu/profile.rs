@@ -35,9 +35,12 @@ impl Work {
         let (Some(x), Some(weight), Some(rows), Some(y)) = operands else {
             return Work { label: kernel.name.to_string(), operations: 0.0, weight_bytes: 0.0 };
         };
+        // The width of a row of weights: x may be wider, before a gate.
+        let width = dispatch.constants.iter().find(|(name, _)| *name == "K");
+        let width = width.map_or(f64::from(x.width()), |(_, width)| *width);
         Work {
-            label: format!("{} {}→{}, {} rows", kernel.name, x.width(), y.width(), x.rows()),
-            operations: 2.0 * f64::from(x.len()) * f64::from(y.width()),
+            label: format!("{} {width}→{}, {} rows", kernel.name, y.width(), x.rows()),
+            operations: 2.0 * f64::from(x.rows()) * width * f64::from(y.width()),
             weight_bytes: 4.0 * (f64::from(weight.len()) + f64::from(rows.len())),
         }
     }
