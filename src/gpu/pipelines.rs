@@ -9,10 +9,13 @@ use crate::recording::Recording;
 use crate::tape::Dispatch;
 use crate::tuning::Tuning;
 
+/// A kernel's name, whether it reduces by subgroups, and the lengths that are compiled in.
+type ModuleKey = (&'static str, bool, Vec<u32>);
+
 #[derive(Default)]
 pub(super) struct Pipelines {
     layouts: RefCell<HashMap<&'static str, Layout>>,
-    modules: RefCell<HashMap<(&'static str, bool, Vec<u32>), wgpu::ShaderModule>>,
+    modules: RefCell<HashMap<ModuleKey, wgpu::ShaderModule>>,
     pipelines: RefCell<HashMap<String, wgpu::ComputePipeline>>,
 }
 
