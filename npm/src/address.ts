@@ -9,6 +9,7 @@ export type Source =
   | { kind: 'blob'; blob: Blob; name: string }
 
 const HUB = 'https://huggingface.co/'
+const WEIGHTS = 'model.safetensors'
 
 /**
  * `hf:ORGANISATION/NAME` is a folder there, `hf:ORGANISATION/NAME/FILE` a file; a relative address
@@ -22,6 +23,17 @@ export function sourceFrom(given: string | URL | Blob): Source {
   const name = decodeURIComponent(new URL(url).pathname.split('/').at(-1)!)
   if (name.endsWith('.gguf')) return { kind: 'file', url, name }
   return { kind: 'folder', base: url.replace(/\/?$/, '/') }
+}
+
+/** Where the weights of a model are, and what a visitor may call them. */
+export function weightsOf(source: Source): { source: string | Blob; name: string } {
+  if (source.kind === 'folder') return { source: source.base + WEIGHTS, name: WEIGHTS }
+  return { source: source.kind === 'file' ? source.url : source.blob, name: source.name }
+}
+
+/** The address of the model whose weights are at `url`. */
+export function addressOf(url: string): string {
+  return url.endsWith(`/${WEIGHTS}`) ? url.slice(0, -WEIGHTS.length) : url
 }
 
 /** An address as the page means it. */

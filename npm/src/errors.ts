@@ -29,6 +29,7 @@ const CODES: ReadonlySet<unknown> = new Set<ErrorCode>([
   'tokenizer',
   'input',
   'trace',
+  'busy',
   'disposed',
   'internal',
 ])

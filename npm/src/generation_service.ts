@@ -1,6 +1,6 @@
 // The text generator's side of the worker: one model, its tokenizer, and the texts under way.
 
-import type { Source } from './address.js'
+import { weightsOf } from './address.js'
 import { flow, type Engine, type RawStep, type Writer } from './engine.js'
 import { GlassformerError } from './errors.js'
 import type { Choice, GenerateOptions, PromptStep, Sampling, WriteStep } from './generator_types.js'
@@ -16,7 +16,6 @@ import { choiceOf, promptStep, WriteReader } from './write_steps.js'
 
 const CANDIDATES = 10
 const MAX_TOKENS = 256
-const WEIGHTS = 'model.safetensors'
 
 export class GenerationService extends ModelService<Writer, RawStep, WriteStep> {
   private constructor(
@@ -127,9 +126,4 @@ function samplingOptions(sampling: Sampling) {
     repetitionPenalty: finite('repetitionPenalty', sampling.repetitionPenalty, 1),
     seed: wholeNumber('seed', sampling.seed, 0, 0),
   }
-}
-
-function weightsOf(source: Source): { source: string | Blob; name: string } {
-  if (source.kind === 'folder') return { source: source.base + WEIGHTS, name: WEIGHTS }
-  return { source: source.kind === 'file' ? source.url : source.blob, name: source.name }
 }

@@ -1,6 +1,7 @@
 // Glassformer: a Transformer you can see through. Everything that a page may import.
 
 export { GlassformerError } from './errors.js'
+export { clearKept, deleteKept, listKept } from './kept.js'
 export { TextGenerator } from './text_generator.js'
 export { Translator } from './translator.js'
 export type {
@@ -21,6 +22,7 @@ export type {
   DecodeStep,
   EncodeStep,
   ErrorCode,
+  KeptModel,
   LoadOptions,
   ModelFacts,
   Phase,

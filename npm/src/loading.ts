@@ -3,6 +3,7 @@
 import { downloadText } from './download.js'
 import { compileEngine, openEngine, type Engine } from './engine.js'
 import { asGlassformerError, GlassformerError } from './errors.js'
+import { whileUsed } from './store.js'
 import { ChangedError } from './stream.js'
 import type { Adapter, Progress } from './types.js'
 import { openWeights, type Wanted, type Weights } from './weights.js'
@@ -71,12 +72,16 @@ export async function withEngine<T>(
 
 /**
  * What `take` makes of the weights, which are kept if it succeeds and forgotten if they are at
- * fault. A file that becomes another on its way is taken from the beginning, once.
+ * fault.
  */
-export async function loadWeights<T>(
-  wanted: Wanted,
-  take: (weights: Weights) => Promise<T>,
-): Promise<T> {
+export function loadWeights<T>(wanted: Wanted, take: (weights: Weights) => Promise<T>): Promise<T> {
+  const { source, cache } = wanted
+  const load = () => takeWeights(wanted, take)
+  return cache && typeof source === 'string' ? whileUsed(source, load) : load()
+}
+
+/** A file that becomes another on its way is taken from the beginning, once. */
+async function takeWeights<T>(wanted: Wanted, take: (weights: Weights) => Promise<T>): Promise<T> {
   for (let again = true; ; again = false) {
     const weights = await openWeights(wanted)
     try {

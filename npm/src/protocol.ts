@@ -16,6 +16,7 @@ import type {
   Adapter,
   DecodeStep,
   EncodeStep,
+  KeptModel,
   ModelFacts,
   Progress,
   Snapshot,
@@ -73,6 +74,10 @@ export interface Calls {
     request: { texts: string[]; maxTokens: number | undefined }
     reply: Translation[]
   }
+  listKept: { request: null; reply: KeptModel[] }
+  /** The reply says whether there was anything. */
+  deleteKept: { request: { url: string }; reply: boolean }
+  clearKept: { request: null; reply: null }
   allocatedBytes: { request: null; reply: number }
   /**
    * Aborts all other calls and frees everything; the reply says how many bytes the engine holds

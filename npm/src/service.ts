@@ -4,13 +4,14 @@ import { GlassformerError } from './errors.js'
 import { GenerationService } from './generation_service.js'
 import type { Context } from './loading.js'
 import type { CallName, Calls } from './protocol.js'
+import * as store from './store.js'
 import { TranslationService } from './translation_service.js'
 
 type Service = {
   [K in CallName]: (request: Calls[K]['request'], context: Context) => Promise<Calls[K]['reply']>
 }
 
-/** One model's service; a call that loads comes first. */
+/** One model's service: a call that loads comes first, but for those about what is kept. */
 export function createService(): Service {
   let translation: TranslationService | null = null
   let generation: GenerationService | null = null
@@ -72,6 +73,17 @@ export function createService(): Service {
 
     dispose() {
       return either().dispose()
+    },
+
+    listKept: store.listKept,
+
+    deleteKept({ url }) {
+      return store.deleteKept(url)
+    },
+
+    async clearKept() {
+      await store.clearKept()
+      return null
     },
   }
 }

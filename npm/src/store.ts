@@ -2,7 +2,10 @@
 
 import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
+import { addressOf } from './address.js'
 import type { Version } from './download.js'
+import { GlassformerError } from './errors.js'
+import type { KeptModel } from './types.js'
 
 /** What is known of a kept file: the version it is, and its hash once it is whole. */
 interface Record {
@@ -23,27 +26,51 @@ type Handle = FileSystemFileHandle & {
   createSyncAccessHandle(): Promise<Access>
   move(name: string): Promise<void>
 }
+type Folder = FileSystemDirectoryHandle & { keys(): AsyncIterable<string> }
 
 const FOLDER = 'glassformer'
+/** The record goes last: what is left without it has no address. */
+const ENDINGS = ['whole', 'part', 'json'] as const
 
 /** The place of one address: KEY.json says what it is, KEY.part grows, KEY.whole is used. */
 export class Place {
   readonly #folder: FileSystemDirectoryHandle
   readonly #key: string
+  /** '' where only the record knows it. */
   readonly #url: string
 
-  private constructor(folder: FileSystemDirectoryHandle, url: string) {
+  private constructor(folder: FileSystemDirectoryHandle, key: string, url: string) {
     this.#folder = folder
+    this.#key = key
     this.#url = url
-    this.#key = bytesToHex(sha256(utf8ToBytes(url))).slice(0, 32)
   }
 
   /** Throws where the browser keeps no files for this page. */
   static async of(url: string): Promise<Place> {
-    // Not there in pages that came without encryption.
-    if (!navigator.storage?.getDirectory) throw new Error('this page may keep no files')
-    const root = await navigator.storage.getDirectory()
-    return new Place(await root.getDirectoryHandle(FOLDER, { create: true }), url)
+    const key = bytesToHex(sha256(utf8ToBytes(url))).slice(0, 32)
+    return new Place(await openFolder(), key, url)
+  }
+
+  /** All places where there is anything. */
+  static async all(): Promise<Place[]> {
+    const folder = await openFolder().catch(() => null)
+    const keys = new Set<string>()
+    for await (const name of folder?.keys() ?? []) keys.add(name.split('.')[0]!)
+    return [...keys].map((key) => new Place(folder!, key, ''))
+  }
+
+  /** Shared by the loads that use what is here, and wanted alone by whoever deletes it. */
+  get lock(): string {
+    return `${FOLDER}/${this.#key}`
+  }
+
+  /** What there is; null where nothing says of which address. */
+  async kept(): Promise<KeptModel | null> {
+    const record = await this.#record()
+    const whole = record?.sha256 ? await this.#handle('whole') : null
+    const file = await (whole ?? (await this.#handle('part')))?.getFile()
+    if (!record || !file) return null
+    return { address: addressOf(record.url), bytes: file.size, complete: whole !== null }
   }
 
   /** The whole file, if there is one. */
@@ -59,7 +86,8 @@ export class Place {
    */
   async part(): Promise<Part> {
     const handle = await this.#handle('part', true)
-    return new Part(this, await unlocked(handle!), await this.#record())
+    const access = await patiently(() => handle!.createSyncAccessHandle())
+    return new Part(this, access, await this.#record())
   }
 
   /** Notes what the part will be. */
@@ -83,8 +111,23 @@ export class Place {
 
   /** Forgets everything about the address. */
   async forget(): Promise<void> {
-    for (const ending of ['whole', 'part', 'json'])
-      await this.#folder.removeEntry(`${this.#key}.${ending}`).catch(() => {})
+    for (const ending of ENDINGS) await this.#remove(ending).catch(() => {})
+  }
+
+  /** Says whether there was anything. Throws, and leaves all as it is, while a load uses it. */
+  delete(): Promise<boolean> {
+    return patiently(() =>
+      navigator.locks.request(this.lock, { ifAvailable: true }, async (lock) => {
+        if (!lock) {
+          const address = (await this.kept())?.address ?? 'A model'
+          const todo = 'abort that or wait for its end, then delete what is kept'
+          throw new GlassformerError('busy', `${address} is being loaded: ${todo}.`)
+        }
+        let found = false
+        for (const ending of ENDINGS) found = (await this.#remove(ending)) || found
+        return found
+      }),
+    )
   }
 
   async #record(): Promise<Record | null> {
@@ -94,6 +137,12 @@ export class Place {
       // None, or one that was being written when the page was closed.
       return null
     }
+  }
+
+  async #remove(ending: string): Promise<boolean> {
+    if (!(await this.#handle(ending))) return false
+    await this.#folder.removeEntry(`${this.#key}.${ending}`)
+    return true
   }
 
   async #handle(ending: string, create = false): Promise<Handle | null> {
@@ -142,11 +191,45 @@ export class Part {
   }
 }
 
-/** Waits a moment for a worker that was told to end, and has not let go of the file yet. */
-async function unlocked(handle: Handle): Promise<Access> {
+/** What is kept of models, the downloads included that broke off. */
+export async function listKept(): Promise<KeptModel[]> {
+  const kept = await Promise.all((await Place.all()).map((place) => place.kept()))
+  return kept.filter((model) => model !== null)
+}
+
+/** Deletes what is kept of one address; says whether there was anything. */
+export async function deleteKept(url: string): Promise<boolean> {
+  const place = await Place.of(url).catch(() => null)
+  return place ? place.delete() : false
+}
+
+/** Deletes all; what a load uses stays, and is named by the error. */
+export async function clearKept(): Promise<void> {
+  const deleted = await Promise.allSettled((await Place.all()).map((place) => place.delete()))
+  const failed = deleted.find(({ status }) => status === 'rejected') as
+    PromiseRejectedResult | undefined
+  if (failed) throw failed.reason
+}
+
+/** Runs `load`, during which nobody deletes what is kept of `url`. */
+export async function whileUsed<T>(url: string, load: () => Promise<T>): Promise<T> {
+  // Where no files are kept, locks may be refused, too.
+  const place = await Place.of(url).catch(() => null)
+  return place ? navigator.locks.request(place.lock, { mode: 'shared' }, load) : load()
+}
+
+async function openFolder(): Promise<Folder> {
+  // Not there in pages that came without encryption.
+  if (!navigator.storage?.getDirectory) throw new Error('this page may keep no files')
+  const root = await navigator.storage.getDirectory()
+  return (await root.getDirectoryHandle(FOLDER, { create: true })) as Folder
+}
+
+/** Tries for a moment: a worker that was told to end has perhaps not let go of a file yet. */
+async function patiently<T>(attempt: () => Promise<T>): Promise<T> {
   for (let tries = 0; ; tries += 1) {
     try {
-      return await handle.createSyncAccessHandle()
+      return await attempt()
     } catch (error) {
       if (tries === 4) throw error
       await new Promise((resolve) => setTimeout(resolve, 100))

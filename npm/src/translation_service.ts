@@ -1,5 +1,6 @@
 // The translator's side of the worker: one model, its tokenizer, and the decodings under way.
 
+import { weightsOf } from './address.js'
 import { flow, type Model, type RawStep } from './engine.js'
 import { fetchFiles, loadWeights, withEngine, type Context } from './loading.js'
 import { ModelService } from './model_service.js'
@@ -24,7 +25,6 @@ const STEPS_AT_FIRST = 8
 const STEPS_AT_MOST = 32
 
 const FILES = ['config.json', 'generation_config.json', 'tokenizer.json'] as const
-const WEIGHTS = 'model.safetensors'
 
 export class TranslationService extends ModelService<Model, RawStep, DecodeStep> {
   static async load(
@@ -34,7 +34,8 @@ export class TranslationService extends ModelService<Model, RawStep, DecodeStep>
     const { base, cache } = request
     const files = await fetchFiles(request, base, [...FILES], [], context)
     const tokenizer = new Tokenizer(files['tokenizer.json'])
-    const wanted = { ...context, source: base + WEIGHTS, name: WEIGHTS, sha256: null, cache }
+    const weights = weightsOf({ kind: 'folder', base })
+    const wanted = { ...context, ...weights, sha256: null, cache }
     const onPart = (phase: Progress['phase'], loaded: number, total: number) =>
       context.onProgress({ phase, file: '', loaded, total })
     return withEngine(request, async (engine, adapter) => {

@@ -174,6 +174,15 @@ export interface LoadOptions {
   cache?: boolean
 }
 
+/** What the browser keeps of a model's weights. */
+export interface KeptModel {
+  /** Loads the model, and deletes what is kept of it. */
+  address: string
+  /** What there is now; a download that broke off goes on after these. */
+  bytes: number
+  complete: boolean
+}
+
 export interface TranslateOptions {
   signal?: AbortSignal
   /** How many candidates a step lists, 1 to 16; 10 by default. */
@@ -196,5 +205,6 @@ export type ErrorCode =
   | 'tokenizer'
   | 'input'
   | 'trace'
+  | 'busy'
   | 'disposed'
   | 'internal'

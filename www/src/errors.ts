@@ -13,6 +13,7 @@ const zh: Advice = {
   tokenizer: ['词表文件有问题。', '文件可能损坏：清除缓存后再试一次。'],
   input: ['这段文字不能用。', '请改一改，再按 Enter。'],
   trace: ['请求了不存在的张量。', '刷新页面；若再出现，请报告。'],
+  busy: ['这个模型正在载入。', '等它载入完，或先取消，再删除。'],
   disposed: ['模型已经卸下。', '点“再试一次”，重新载入模型。'],
   internal: ['引擎内部出错。', '点“再试一次”；若再出现，请报告。'],
 }
@@ -39,6 +40,7 @@ const en: Advice = {
   tokenizer: ['The tokenizer file is not sound.', 'Clear the browser’s cache, then try again.'],
   input: ['This text cannot be used.', 'Change it and press Enter.'],
   trace: ['A tensor that does not exist was asked for.', 'Reload; if it comes again, report it.'],
+  busy: ['This model is being loaded.', 'Wait for it or cancel it, then delete it.'],
   disposed: ['The model has been unloaded.', 'Press “Try again” to load the model anew.'],
   internal: ['The engine failed.', 'Press “Try again”; if it comes again, report it.'],
 }
