@@ -28,8 +28,9 @@ export async function openSite() {
 }
 
 /** The site beside the package, which loads nothing of its own. */
-export async function openPlain() {
-  const project = await openProject({ mounts: { [`/${PLACE}`]: join(ROOT, 'dist/site') } })
+export async function openPlain(mounts = {}) {
+  const site = { [`/${PLACE}`]: join(ROOT, 'dist/site') }
+  const project = await openProject({ mounts: { ...site, ...mounts } })
   return { project, close: project.close }
 }
 
