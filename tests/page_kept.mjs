@@ -1,4 +1,4 @@
-// A model of the visitor's choice on its way to the page: reloaded in the middle.
+// A model of the visitor's choice on its way to the page: reloaded in the middle, kept, deleted.
 
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'
@@ -12,7 +12,7 @@ const PROMPT = 'once'
 const STEPS = 3
 
 /** The ranges that were asked for; while `waits`, an answer stops after one half of the file. */
-let ranges, waits
+let ranges, waits, sendRest
 let site, address
 
 function answer(request, response) {
@@ -28,6 +28,7 @@ function answer(request, response) {
   ranges.push(request.headers.range)
   if (!waits) return response.end(MODEL.subarray(start))
   response.write(MODEL.subarray(start, HALF))
+  sendRest = () => response.end(MODEL.subarray(HALF))
 }
 
 before(async () => {
@@ -75,5 +76,39 @@ test('reloaded in the middle of a download, the page goes on where it was', asyn
   await shows(page, STEPS)
   assert.equal(ranges.length, 2, 'what was kept is whole, and used')
   assert.deepEqual(await idsShown(page), expected)
+  await close()
+})
+
+test('what is kept is shown, opened and deleted, but not while it is on its way', async () => {
+  waits = true
+  const { page, close } = await openModel({ language: 'zh' })
+  await page.locator('[data-amount="download"]', { hasText: `${kilobytes(HALF)} /` }).waitFor()
+  const kept = page.locator('[data-kept] li')
+  const remove = page.locator(`[data-delete="${address}"]`)
+  await page.locator('[data-other-model]').click()
+  await kept.filter({ hasText: `small.gguf ${kilobytes(HALF)} · 还没下载完` }).waitFor()
+  await remove.click()
+  await page.locator('[data-not-deleted]', { hasText: '这个模型正在载入。' }).waitFor()
+  sendRest()
+  await shows(page, STEPS)
+
+  await page.locator('[data-language]').click()
+  await kept.filter({ hasText: `small.gguf ${kilobytes(MODEL.length)} Delete` }).waitFor()
+  assert.equal(await page.locator('[data-not-deleted]').count(), 0)
+  await page.locator('[data-shipped]').click()
+  await page.locator('[data-model=""]').waitFor()
+  await page.locator('[data-other-model]').click()
+  await kept.locator('.name').click()
+  await page.locator(`[data-model="${address}"]`).waitFor()
+  await page.locator('[data-loading]').waitFor({ state: 'detached' })
+  assert.deepEqual(ranges, ['bytes=0-'], 'it came from the browser')
+
+  await page.locator('[data-other-model]').click()
+  await remove.click()
+  await kept.waitFor({ state: 'detached' })
+  waits = false
+  await page.reload()
+  await page.locator('[data-chip]').first().waitFor()
+  assert.deepEqual(ranges, ['bytes=0-', 'bytes=0-'])
   await close()
 })

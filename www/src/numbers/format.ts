@@ -23,6 +23,10 @@ export function visible(token: Token): string {
 /** The same without the leading space mark: for sentences. */
 export const spoken = (token: Token): string => visible(token).replace(/^␣(?=.)/, '')
 
+/** The last part of an address, or the name of a file from disk. */
+export const fileName = (address: string): string =>
+  decodeURIComponent(address.replace(/^file:|^.*\/(?=.)/, ''))
+
 export function bytes(count: number): string {
   if (count < 1000) return `${count} B`
   if (count < 1_000_000) return `${(count / 1000).toFixed(0)} kB`
