@@ -99,9 +99,9 @@ pub(crate) fn twin_of_rows(call: &mut Call) {
     twin(call, &x, [1, 2, 3, 4, 5]);
 }
 
-/// Lanes that share a row of `width` columns: one for each 16-column block, as far as they go.
+/// Lanes that share a row of `width` columns: one for each 32-column block, as far as they go.
 pub(crate) fn lanes(width: u32, workgroup: u32) -> u32 {
-    power_of_two_within(width.div_ceil(16)).clamp(4, workgroup)
+    power_of_two_within(width.div_ceil(32)).clamp(4, workgroup)
 }
 
 /// The twins' formula. `bindings` are x, weight, rows, residual, y, before, by their indices.
