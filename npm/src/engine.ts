@@ -6,6 +6,8 @@ import type { GeneratorFacts } from './generator_types.js'
 import type { Adapter, ModelFacts, Snapshot } from './types.js'
 import type { Weights } from './weights.js'
 
+export type { FileHead }
+
 /** One device with what is loaded on it. */
 export interface Engine {
   readonly adapter: Omit<Adapter, 'fallbackReason'>

@@ -1,17 +1,17 @@
 // The text generator's side of the worker: one model, its tokenizer, and the texts under way.
 
 import { weightsOf } from './address.js'
-import { flow, type Engine, type RawStep, type Writer } from './engine.js'
+import type { Engine, FileHead, RawStep, Writer } from './engine.js'
 import { GlassformerError } from './errors.js'
 import type { Choice, GenerateOptions, PromptStep, Sampling, WriteStep } from './generator_types.js'
 import { filesOfFolder, tokensOfHead } from './habits.js'
-import { compiled, loadWeights, withEngine, type Context } from './loading.js'
+import { compiled, loadModel, type Context } from './loading.js'
 import { ModelService } from './model_service.js'
 import { finite, wholeNumber } from './options.js'
 import { promptIds, turnEnds, type Habits } from './prompt.js'
 import type { Calls } from './protocol.js'
 import { Tokenizer } from './tokenizer.js'
-import type { Adapter, Progress, Token } from './types.js'
+import type { Adapter, Token } from './types.js'
 import { choiceOf, promptStep, WriteReader } from './write_steps.js'
 
 const CANDIDATES = 10
@@ -37,26 +37,16 @@ export class GenerationService extends ModelService<Writer, RawStep, WriteStep> 
       source.kind === 'folder' ? await filesOfFolder(request, source.base, context) : null
     if (!folder) await compiled(request)
     let tokens = folder?.tokens
-    const onPart = (phase: Progress['phase'], loaded: number, total: number) =>
-      context.onProgress({ phase, file: '', loaded, total })
-    return withEngine(request, async (engine, adapter) => {
-      const model = await loadWeights(
-        { ...context, ...weightsOf(source), sha256, cache },
-        (weights) =>
-          flow(weights, (head) => {
-            tokens ??= tokensOfHead(head)
-            const { config = '', generation = '' } = folder ?? {}
-            return engine.beginGenerator(config, generation, head, storage ?? '')
-          }),
-      )
-      onPart('verify', 0, 1)
-      const { tokenizer, habits } = tokens!
-      tokenizer.checkSize(model.facts.vocabulary)
-      onPart('compile', 0, 1)
-      await model.warmUp()
-      onPart('ready', 1, 1)
-      return new GenerationService(engine, adapter, model, tokenizer, habits)
-    })
+    const wanted = { ...context, ...weightsOf(source), sha256, cache }
+    const begin = (engine: Engine, head: FileHead) => {
+      tokens ??= tokensOfHead(head)
+      const { config = '', generation = '' } = folder ?? {}
+      return engine.beginGenerator(config, generation, head, storage ?? '')
+    }
+    const check = ({ facts }: Writer) => tokens!.tokenizer.checkSize(facts.vocabulary)
+    const { engine, adapter, model } = await loadModel(request, wanted, begin, check)
+    const { tokenizer, habits } = tokens!
+    return new GenerationService(engine, adapter, model, tokenizer, habits)
   }
 
   async tokenize(text: string): Promise<Token[]> {

@@ -1,11 +1,18 @@
 // What every load has in common: the engine, small files as text, and weights that flow by.
 
 import { downloadText } from './download.js'
-import { compileEngine, openEngine, type Engine } from './engine.js'
+import {
+  compileEngine,
+  flow,
+  openEngine,
+  type Engine,
+  type FileHead,
+  type Loading,
+} from './engine.js'
 import { asGlassformerError, GlassformerError } from './errors.js'
 import { whileUsed } from './store.js'
 import { ChangedError } from './stream.js'
-import type { Adapter, Progress } from './types.js'
+import type { Adapter, Phase, Progress } from './types.js'
 import { openWeights, type Wanted, type Weights } from './weights.js'
 
 /** What a call has besides its request. */
@@ -56,8 +63,33 @@ export async function fetchFiles<N extends string>(
   }
 }
 
+/**
+ * The model that `begin` makes of the head of its file and of what follows, once it has passed
+ * `check`, on an engine of its own; tells of every phase.
+ */
+export function loadModel<M extends { warmUp(): Promise<void> }>(
+  request: EngineRequest,
+  wanted: Wanted,
+  begin: (engine: Engine, head: FileHead) => Loading<M>,
+  check: (model: M) => void,
+): Promise<{ engine: Engine; adapter: Adapter; model: M }> {
+  const tell = (phase: Phase, loaded: number) =>
+    wanted.onProgress({ phase, file: '', loaded, total: 1 })
+  return withEngine(request, async (engine, adapter) => {
+    const model = await loadWeights(wanted, (weights) =>
+      flow(weights, (head) => begin(engine, head)),
+    )
+    tell('verify', 0)
+    check(model)
+    tell('compile', 0)
+    await model.warmUp()
+    tell('ready', 1)
+    return { engine, adapter, model }
+  })
+}
+
 /** What `take` makes on the engine; the engine is freed when it fails. */
-export async function withEngine<T>(
+async function withEngine<T>(
   { device }: EngineRequest,
   take: (engine: Engine, adapter: Adapter) => Promise<T>,
 ): Promise<T> {
@@ -74,7 +106,7 @@ export async function withEngine<T>(
  * What `take` makes of the weights, which are kept if it succeeds and forgotten if they are at
  * fault.
  */
-export function loadWeights<T>(wanted: Wanted, take: (weights: Weights) => Promise<T>): Promise<T> {
+function loadWeights<T>(wanted: Wanted, take: (weights: Weights) => Promise<T>): Promise<T> {
   const { source, cache } = wanted
   const load = () => takeWeights(wanted, take)
   return cache && typeof source === 'string' ? whileUsed(source, load) : load()

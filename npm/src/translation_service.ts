@@ -1,22 +1,15 @@
 // The translator's side of the worker: one model, its tokenizer, and the decodings under way.
 
 import { weightsOf } from './address.js'
-import { flow, type Model, type RawStep } from './engine.js'
-import { fetchFiles, loadWeights, withEngine, type Context } from './loading.js'
+import type { Engine, FileHead, Model, RawStep } from './engine.js'
+import { fetchFiles, loadModel, type Context } from './loading.js'
 import { ModelService } from './model_service.js'
 import { wholeNumber } from './options.js'
 import type { Calls } from './protocol.js'
 import { encodeStep, StepReader, TranslationReader } from './steps.js'
 import { sourceOf, type Source } from './text.js'
 import { Tokenizer } from './tokenizer.js'
-import type {
-  DecodeStep,
-  EncodeStep,
-  Progress,
-  Token,
-  TranslateOptions,
-  Translation,
-} from './types.js'
+import type { DecodeStep, EncodeStep, Token, TranslateOptions, Translation } from './types.js'
 
 const CANDIDATES = 10
 const LARGEST_BATCH = 16
@@ -36,23 +29,15 @@ export class TranslationService extends ModelService<Model, RawStep, DecodeStep>
     const tokenizer = new Tokenizer(files['tokenizer.json'])
     const weights = weightsOf({ kind: 'folder', base })
     const wanted = { ...context, ...weights, sha256: null, cache }
-    const onPart = (phase: Progress['phase'], loaded: number, total: number) =>
-      context.onProgress({ phase, file: '', loaded, total })
-    return withEngine(request, async (engine, adapter) => {
-      const model = await loadWeights(wanted, async (weights) => {
-        const { 'config.json': config, 'generation_config.json': generation } = files
-        return flow(weights, (head) =>
-          engine.beginTranslator(config, generation, head, request.storage),
-        )
-      })
-      onPart('verify', 0, 1)
+    const { 'config.json': config, 'generation_config.json': generation } = files
+    const begin = (engine: Engine, head: FileHead) =>
+      engine.beginTranslator(config, generation, head, request.storage)
+    const check = (model: Model) => {
       tokenizer.checkSize(model.facts.vocabulary)
       tokenizer.checkEnd(model.eosTokenId)
-      onPart('compile', 0, 1)
-      await model.warmUp()
-      onPart('ready', 1, 1)
-      return new TranslationService(engine, adapter, model, tokenizer)
-    })
+    }
+    const { engine, adapter, model } = await loadModel(request, wanted, begin, check)
+    return new TranslationService(engine, adapter, model, tokenizer)
   }
 
   tokenize(text: string): Token[] {
