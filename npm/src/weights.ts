@@ -182,7 +182,7 @@ class Incoming implements Weights {
     }
     const { signal } = this.#wanted
     for await (const bytes of streamFrom(this.#url, this.#opened, this.#loaded, signal)) {
-      this.#append(bytes)
+      await this.#append(bytes)
       this.#count(bytes)
       yield bytes
     }
@@ -212,7 +212,7 @@ class Incoming implements Weights {
     this.#part = null
   }
 
-  #append(bytes: Uint8Array<ArrayBuffer>): void {
+  async #append(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
     try {
       this.#part?.append(bytes)
     } catch (error) {
@@ -220,7 +220,7 @@ class Incoming implements Weights {
       const reason = full ? 'the browser has no room for it' : (error as Error).message
       this.#note = notKept(this.#wanted.name, reason)
       this.leave()
-      void this.#place?.forget()
+      await this.#place?.forget()
     }
   }
 
