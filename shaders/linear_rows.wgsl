@@ -80,15 +80,15 @@ fn linear_rows(
                 sums += products(unpacked(w.z, true), x0.g, x1.g, x2.g, x3.g);
                 sums += products(unpacked(w.w, true), x0.h, x1.h, x2.h, x3.h);
             } else {
-                let at = block * 8u;
-                sums += products(float4(row, at), x0.a, x1.a, x2.a, x3.a);
-                sums += products(float4(row, at + 1u), x0.b, x1.b, x2.b, x3.b);
-                sums += products(float4(row, at + 2u), x0.c, x1.c, x2.c, x3.c);
-                sums += products(float4(row, at + 3u), x0.d, x1.d, x2.d, x3.d);
-                sums += products(float4(row, at + 4u), x0.e, x1.e, x2.e, x3.e);
-                sums += products(float4(row, at + 5u), x0.f, x1.f, x2.f, x3.f);
-                sums += products(float4(row, at + 6u), x0.g, x1.g, x2.g, x3.g);
-                sums += products(float4(row, at + 7u), x0.h, x1.h, x2.h, x3.h);
+                let w = float_columns(row, block);
+                sums += products(w.a, x0.a, x1.a, x2.a, x3.a);
+                sums += products(w.b, x0.b, x1.b, x2.b, x3.b);
+                sums += products(w.c, x0.c, x1.c, x2.c, x3.c);
+                sums += products(w.d, x0.d, x1.d, x2.d, x3.d);
+                sums += products(w.e, x0.e, x1.e, x2.e, x3.e);
+                sums += products(w.f, x0.f, x1.f, x2.f, x3.f);
+                sums += products(w.g, x0.g, x1.g, x2.g, x3.g);
+                sums += products(w.h, x0.h, x1.h, x2.h, x3.h);
             }
             if (BLOCKED) {
                 let own = block_scales(row, two);

@@ -99,31 +99,43 @@ fn dot_words(v: vec4<u32>, w: vec4<u32>, x: Columns) -> f32 {
         + dot(unpacked(w.z, true), x.g) + dot(unpacked(w.w, true), x.h);
 }
 
-// The same of f16 or f32.
+// A block of 32 columns of f16 or f32.
+fn float_columns(row: u32, block: u32) -> Columns {
+    if (STORAGE == 1u) {
+        let pair = &weight[row * PAIRS + block * 2u];
+        let next = &weight[row * PAIRS + block * 2u + 1u];
+        let s = (*pair)[0];
+        let t = (*pair)[1];
+        let v = (*next)[0];
+        let w = (*next)[1];
+        return Columns(halves(s.x, s.y), halves(s.z, s.w), halves(t.x, t.y), halves(t.z, t.w),
+                       halves(v.x, v.y), halves(v.z, v.w), halves(w.x, w.y), halves(w.z, w.w));
+    }
+    let p = &weight[row * PAIRS + block * 4u];
+    let q = &weight[row * PAIRS + block * 4u + 1u];
+    let r = &weight[row * PAIRS + block * 4u + 2u];
+    let s = &weight[row * PAIRS + block * 4u + 3u];
+    return Columns(bitcast<vec4<f32>>((*p)[0]), bitcast<vec4<f32>>((*p)[1]),
+                   bitcast<vec4<f32>>((*q)[0]), bitcast<vec4<f32>>((*q)[1]),
+                   bitcast<vec4<f32>>((*r)[0]), bitcast<vec4<f32>>((*r)[1]),
+                   bitcast<vec4<f32>>((*s)[0]), bitcast<vec4<f32>>((*s)[1]));
+}
+
+// The same as dot_words, of f16 or f32.
 fn dot_floats(row: u32, block: u32, x: Columns) -> f32 {
-    let at = block * 8u;
-    return dot(float4(row, at), x.a) + dot(float4(row, at + 1u), x.b)
-        + dot(float4(row, at + 2u), x.c) + dot(float4(row, at + 3u), x.d)
-        + dot(float4(row, at + 4u), x.e) + dot(float4(row, at + 5u), x.f)
-        + dot(float4(row, at + 6u), x.g) + dot(float4(row, at + 7u), x.h);
-}
-
-fn words4(row: u32, column4: u32) -> vec4<u32> {
-    return weight[row * PAIRS + column4 * 4u / PAIR][column4 * 8u / PAIR % 2u];
-}
-
-// Four columns of f16 or f32.
-fn float4(row: u32, column4: u32) -> vec4<f32> {
-    let w = words4(row, column4);
-    if (STORAGE == 0u) { return bitcast<vec4<f32>>(w); }
-    let pair = select(w.xy, w.zw, column4 % 2u == 1u);
-    return halves(pair.x, pair.y);
+    let w = float_columns(row, block);
+    return dot(w.a, x.a) + dot(w.b, x.b) + dot(w.c, x.c) + dot(w.d, x.d)
+        + dot(w.e, x.e) + dot(w.f, x.f) + dot(w.g, x.g) + dot(w.h, x.h);
 }
 
 // Four columns of a row, without the row's scale.
 fn weight4(row: u32, column4: u32) -> vec4<f32> {
-    if (STORAGE < 2u) { return float4(row, column4); }
-    let w = words4(row, column4);
+    let w = weight[row * PAIRS + column4 * 4u / PAIR][column4 * 8u / PAIR % 2u];
+    if (STORAGE == 0u) { return bitcast<vec4<f32>>(w); }
+    if (STORAGE == 1u) {
+        let pair = select(w.xy, w.zw, column4 % 2u == 1u);
+        return halves(pair.x, pair.y);
+    }
     let places = vec4(1.0, 0x1p-8, 0x1p-16, 0x1p-24);
     let word = w[column4 % 4u];
     var value = bytes(word) * places - vec4(128.0, 128.0, 128.0, 0.0);
