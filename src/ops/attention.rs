@@ -14,6 +14,7 @@ pub const KERNEL: Kernel = Kernel {
     name: "attention",
     wgsl: &[
         include_str!("../../shaders/attention.wgsl"),
+        include_str!("../../shaders/lib/part.wgsl"),
         include_str!("../../shaders/lib/ring.wgsl"),
         include_str!("../../shaders/lib/rotary.wgsl"),
         include_str!("../../shaders/lib/step_state.wgsl"),
@@ -28,7 +29,17 @@ pub const KERNEL: Kernel = Kernel {
         ("scores", Access::Write),
         ("weights", Access::Write),
     ],
-    constants: &["WORKGROUP", "LANES", "PART", "K4", "RING", "CHUNK", "ROTARY", "TRACE"],
+    constants: &[
+        "WORKGROUP",
+        "LANES",
+        "PART",
+        "TOGETHER",
+        "K4",
+        "RING",
+        "CHUNK",
+        "ROTARY",
+        "TRACE",
+    ],
     sized: &["ring"],
     reduces: true,
     twin,
@@ -145,6 +156,9 @@ impl Tape {
         let traced = sites.iter().any(|site| self.wants(*site));
         let context = self.activation(&[batch, times, heads * head_width]);
         let maps = sites.map(|_| self.activation_if(traced, &[batch, heads, times, slots]));
+        let sharing = times * (heads / key_value_heads);
+        let together = sharing.min(self.tuning.queries_together);
+        let items = batch * key_value_heads * sharing.div_ceil(together);
         let each = self.tuning.workgroup / lanes;
         let slots = ring.map_or(Tensor::NOTHING, |ring| ring.slots);
         let table = rotary.unwrap_or(Tensor::NOTHING);
@@ -154,6 +168,7 @@ impl Tape {
                 ("WORKGROUP", f64::from(self.tuning.workgroup)),
                 ("LANES", f64::from(lanes)),
                 ("PART", f64::from(part)),
+                ("TOGETHER", f64::from(together)),
                 ("K4", f64::from(head_width / 4)),
                 ("RING", f64::from(ring.is_some())),
                 ("CHUNK", f64::from(matches!(keys, Keys::Chunk { .. }))),
@@ -162,7 +177,7 @@ impl Tape {
             ],
             sizes: bytemuck::cast_slice(&[sizes]).to_vec(),
             tensors: vec![queries.0, fresh.0, state, table, slots, context, maps[0], maps[1]],
-            grid: [groups(batch * times * heads, each, self.tuning.most_workgroups), 1, 1],
+            grid: [groups(items, each, self.tuning.most_workgroups), 1, 1],
         });
         sites.iter().zip(maps).filter(|_| traced).for_each(|(site, map)| self.trace(*site, map));
         context
