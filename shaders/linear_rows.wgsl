@@ -27,12 +27,6 @@ fn load(token: u32, at: u32) -> vec4<f32> {
     return x[min(token, sizes.T - 1u) * K4 + at];
 }
 
-fn load_columns(token: u32, block: u32) -> Columns {
-    let at = block * 8u;
-    return Columns(load(token, at), load(token, at + 1u), load(token, at + 2u), load(token, at + 3u),
-                   load(token, at + 4u), load(token, at + 5u), load(token, at + 6u), load(token, at + 7u));
-}
-
 @compute @workgroup_size(WORKGROUP)
 fn linear_rows(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -43,10 +37,11 @@ fn linear_rows(
     let token = group.y * 4u;
     for (var run = 0u; run < RUNS; run++) {
         let block = run * LANES + lane;
-        let a0 = load_columns(token, block);
-        let a1 = load_columns(token + 1u, block);
-        let a2 = load_columns(token + 2u, block);
-        let a3 = load_columns(token + 3u, block);
+        for (var j = 0u; j < 32u; j++) { taken[j] = load(token + j / 8u, block * 8u + j % 8u); }
+        let a0 = taken_columns(0u);
+        let a1 = taken_columns(8u);
+        let a2 = taken_columns(16u);
+        let a3 = taken_columns(24u);
         let o0 = offset_of(a0);
         let o1 = offset_of(a1);
         let o2 = offset_of(a2);

@@ -91,9 +91,11 @@ fn linear_vector(
         let block = run * LANES + select(lane, 0u, alone) * SIDE;
         let next = block + select(LANES, 1u, BLOCKED);
         let two = block / 2u;
-        let a0 = load_columns(token, block, m);
-        var a1: Columns;
-        if (RUNS > 1u) { a1 = load_columns(token, next, m); }
+        for (var j = 0u; j < select(8u, 16u, RUNS > 1u); j++) {
+            taken[j] = load(token, select(block, next, j >= 8u) * 8u + j % 8u, m);
+        }
+        let a0 = taken_columns(0u);
+        let a1 = taken_columns(8u);
         let offset0 = offset_of(a0);
         let offset1 = offset_of(a1);
         let x0 = place_columns(a0);
@@ -140,14 +142,6 @@ fn linear_vector(
             if (lane < TURN && n < sizes.N) { store(token * sizes.N + n, n, mine, run); }
         }
     }
-}
-
-// 32 values of x after the prologue.
-fn load_columns(token: u32, block: u32, m: Moments) -> Columns {
-    let at = block * 8u;
-    return Columns(
-        load(token, at, m), load(token, at + 1u, m), load(token, at + 2u, m), load(token, at + 3u, m),
-        load(token, at + 4u, m), load(token, at + 5u, m), load(token, at + 6u, m), load(token, at + 7u, m));
 }
 
 // Adds a run's share of a sum; the last run finishes it.

@@ -71,6 +71,15 @@ struct Columns {
     e: vec4<f32>, f: vec4<f32>, g: vec4<f32>, h: vec4<f32>,
 }
 
+// Where a loop puts values of x that become Columns. The same loads one by one would be so much code
+// that a pipeline takes three times as long to make.
+var<private> taken: array<vec4<f32>, 32>;
+
+fn taken_columns(j: u32) -> Columns {
+    return Columns(taken[j], taken[j + 1u], taken[j + 2u], taken[j + 3u],
+                   taken[j + 4u], taken[j + 5u], taken[j + 6u], taken[j + 7u]);
+}
+
 fn place_columns(x: Columns) -> Columns {
     return Columns(placed(x.a, false), placed(x.b, false), placed(x.c, false), placed(x.d, false),
                    placed(x.e, true), placed(x.f, true), placed(x.g, true), placed(x.h, true));
