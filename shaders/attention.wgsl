@@ -102,15 +102,15 @@ fn attend(item: u32, exists: bool, local: u32, rows: u32) {
     let fresh_at = b * select(sizes.S, sizes.T, RING) * sizes.fresh_row + g * K4 + part;
     let slot_now = slot_of(now, sizes.S, sizes.sinks);
     let cycle = sizes.S - sizes.sinks;
-    let kept = select(0u, min(now, sizes.S), RING);
-    let all = kept + select(sizes.S, rows, RING);
     if (RING) {
+        let kept = min(now, sizes.S);
         for (var s = 0u; s < kept; s++) {
             var seen: Seen;
             let at = ring_at + s * 2u * half;
             seen.key = kept_part(at, part);
             seen.value = kept_part(at + half, part);
-            // A slot is seen until the row whose position takes it.
+            // A slot is seen until the row whose position takes it. A step's own slot is seen by
+            // nobody: another workgroup may be writing it, and old or new words have the weight 0.
             seen.until = select(s - slot_now, s + cycle - slot_now, s < slot_now);
             if (s < sizes.sinks) { seen.until = EVER; }
             seen.slot = s;
@@ -121,7 +121,8 @@ fn attend(item: u32, exists: bool, local: u32, rows: u32) {
             if (TOGETHER > 3u) { look(&query3, seen, b, local); }
         }
     }
-    for (var s = 0u; s < all - kept; s++) {
+    let count = select(sizes.S, rows, RING);
+    for (var s = 0u; s < count; s++) {
         var seen: Seen;
         let at = fresh_at + s * sizes.fresh_row;
         seen.key = fresh_part(at + sizes.key, ROTARY, now, part);
