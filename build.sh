@@ -11,7 +11,7 @@ tools=${GLASSFORMER_TOOLS:-$HOME/.cache/glassformer}
 wasm_pack_version=0.15.1
 debian_packages=(chromium chromium-driver mesa-vulkan-drivers libvulkan1 fonts-noto-cjk)
 # Two families of models, GGUF and its tokenizers in one wasm; it was 300,000 for the translator alone.
-gzip_limit=400000
+gzip_limit=380000
 
 help() {
   cat <<'TEXT'
