@@ -1,5 +1,8 @@
 //! Weights that flow by: chunks of any size give the same buffers, and next to nothing is kept.
 
+#[allow(dead_code, reason = "each test has its part of it, and tests/browser.rs all")]
+mod common;
+
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -189,6 +192,29 @@ fn a_matrix_beyond_any_buffer_is_refused_before_room_is_asked_for() {
     let error = loader.matrix(1 << 10, &[part]).unwrap_err();
     assert_eq!(error.code(), "memory");
     assert!(error.to_string().contains("t.weight"), "{error}");
+}
+
+/// Four gibibytes, more than any adapter binds at once.
+#[test]
+fn a_matrix_beyond_the_adapters_bindings_is_refused_with_its_limit() {
+    let (rows, columns) = (1 << 20, 1 << 10);
+    let claim = json!({"t.weight": {"dtype": "F32", "shape": [rows, columns],
+        "data_offsets": [0, 4u64 << 30]}});
+    let text = claim.to_string();
+    let mut head = (text.len() as u64).to_le_bytes().to_vec();
+    head.extend(text.as_bytes());
+    let header = Opening::new(None).push(&head).expect("a head").expect("all of it");
+    let weights = Weights::new(header);
+    let device = common::native::gpu();
+    let before = device.allocated_bytes();
+    let part = Part::new(&weights.pp("t"), rows, false, Layout::Rows);
+    let error = Loader::new(&device, None).matrix(columns, &[part]).unwrap_err();
+    assert_eq!(error.code(), "memory");
+    let message = error.to_string();
+    for part in ["t.weight", "4294967296", "maxStorageBufferBindingSize"] {
+        assert!(message.contains(part), "{message}");
+    }
+    assert_eq!(device.allocated_bytes(), before);
 }
 
 #[test]
