@@ -1,4 +1,4 @@
-//! Times each dispatch of a program by itself, and says what it has to do.
+//! Times the dispatches of a program, those of one kind by themselves, and says what they have to do.
 
 use super::Gpu;
 use super::program::{Program, Step};
@@ -10,7 +10,7 @@ use crate::tape::Dispatch;
 pub struct Timing {
     /// Kernel and shape, e.g. `linear_vector 256→1024`.
     pub label: String,
-    /// A run of it, in a row of many.
+    /// A run of it: the mean of all dispatches of its kind.
     pub microseconds: f64,
     /// Multiplications and additions, for products; 0 for other kernels.
     pub operations: f64,
@@ -47,8 +47,9 @@ impl Work {
 }
 
 impl Gpu {
-    /// Runs every dispatch of a program `repeats` times in one submission, and the same twice as
-    /// often; the difference is free of what a submission costs. `now` gives milliseconds. The
+    /// Runs the dispatches of each kind `repeats` times in one submission, and the same twice as
+    /// often; the difference is free of what a submission costs. They run in turn, as in a step:
+    /// one alone would find its weights, keys and values in a cache. `now` gives milliseconds. The
     /// results of the program are worthless afterwards.
     pub async fn profile(
         &self,
@@ -56,23 +57,29 @@ impl Gpu {
         repeats: u32,
         now: &dyn Fn() -> f64,
     ) -> Result<Vec<Timing>> {
-        let mut timings = vec![];
+        let mut kinds: Vec<(&Work, Vec<&Step>)> = vec![];
         for step in &program.steps {
             let Step::Dispatch { work, .. } = step else { continue };
+            match kinds.iter_mut().find(|(known, _)| known.label == work.label) {
+                Some((_, steps)) => steps.push(step),
+                None => kinds.push((work, vec![step])),
+            }
+        }
+        let mut timings = vec![];
+        for (work, kind) in kinds {
             let mut taken = [0.0; 3];
             for (round, taken) in taken.iter_mut().enumerate() {
                 let times = if round == 2 { 2 * repeats } else { repeats };
                 let begun = now();
-                let steps = std::iter::repeat_n(step, times as usize);
+                let steps = (0..times).flat_map(|_| kind.iter().copied());
                 self.submit_alone(steps).finish(self).await?;
                 *taken = now() - begun;
             }
-            timings.push(Timing {
-                label: work.label.clone(),
-                microseconds: 1000.0 * (taken[2] - taken[1]).max(0.0) / f64::from(repeats),
-                operations: work.operations,
-                weight_bytes: work.weight_bytes,
-            });
+            let runs = f64::from(repeats) * kind.len() as f64;
+            let microseconds = 1000.0 * (taken[2] - taken[1]).max(0.0) / runs;
+            let Work { label, operations, weight_bytes } = work.clone();
+            let timing = Timing { label, microseconds, operations, weight_bytes };
+            timings.extend(std::iter::repeat_n(timing, kind.len()));
         }
         Ok(timings)
     }
