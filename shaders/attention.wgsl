@@ -7,7 +7,7 @@
 override WORKGROUP: u32;
 override LANES: u32;            // invocations that share a head, each with PART of its vec4s
 override PART: u32;             // at most 8
-override TOGETHER: u32;         // queries for which keys and values are loaded once, at most 4
+override TILE: u32;             // queries for which keys and values are loaded once, at most 4
 override K4: u32;               // width of a head in vec4s
 override RING: bool = false;
 override CHUNK: bool = false;   // the ring is only read
@@ -64,7 +64,7 @@ fn attention(
     @builtin(local_invocation_index) local: u32,
 ) {
     // The T · H/G queries that share a head of keys are cut into tiles.
-    let tiles = (sizes.T * (sizes.H / sizes.G) + TOGETHER - 1u) / TOGETHER;
+    let tiles = (sizes.T * (sizes.H / sizes.G) + TILE - 1u) / TILE;
     let items = sizes.B * tiles * sizes.G;
     for (var first = group.x * GROUPS; first < items; first += groups.x * GROUPS) {
         let item = first + local / LANES;
@@ -72,7 +72,7 @@ fn attention(
         // is the same for all invocations, since they reduce together.
         let last = (min(first + GROUPS, items) - 1u) / sizes.G;
         let one = last / tiles == first / sizes.G / tiles;
-        let query = last % tiles * TOGETHER + TOGETHER - 1u;
+        let query = last % tiles * TILE + TILE - 1u;
         let rows = select(sizes.T, min(query / (sizes.H / sizes.G) + 1u, sizes.T), one);
         attend(min(item, items - 1u), item < items, local, rows);
     }
@@ -81,8 +81,8 @@ fn attention(
 // A tile of queries. Lanes of a group that has no item compute the last one and store nothing.
 fn attend(item: u32, exists: bool, local: u32, rows: u32) {
     let g = item % sizes.G;
-    let tiles = (sizes.T * (sizes.H / sizes.G) + TOGETHER - 1u) / TOGETHER;
-    let first = item / sizes.G % tiles * TOGETHER;
+    let tiles = (sizes.T * (sizes.H / sizes.G) + TILE - 1u) / TILE;
+    let first = item / sizes.G % tiles * TILE;
     let b = item / sizes.G / tiles;
     let part = local % LANES * PART;
     var now = 0u;
@@ -93,9 +93,9 @@ fn attend(item: u32, exists: bool, local: u32, rows: u32) {
     var query1: Query;
     var query2: Query;
     var query3: Query;
-    if (TOGETHER > 1u) { query1 = query_of(b, g, first + 1u, exists, now, part); }
-    if (TOGETHER > 2u) { query2 = query_of(b, g, first + 2u, exists, now, part); }
-    if (TOGETHER > 3u) { query3 = query_of(b, g, first + 3u, exists, now, part); }
+    if (TILE > 1u) { query1 = query_of(b, g, first + 1u, exists, now, part); }
+    if (TILE > 2u) { query2 = query_of(b, g, first + 2u, exists, now, part); }
+    if (TILE > 3u) { query3 = query_of(b, g, first + 3u, exists, now, part); }
 
     let half = sizes.G * K4;
     let ring_at = (b * sizes.S * 2u * sizes.G + g) * K4 + part;
@@ -116,9 +116,9 @@ fn attend(item: u32, exists: bool, local: u32, rows: u32) {
             seen.slot = s;
             seen.kept = true;
             look(&query0, seen, b, local);
-            if (TOGETHER > 1u) { look(&query1, seen, b, local); }
-            if (TOGETHER > 2u) { look(&query2, seen, b, local); }
-            if (TOGETHER > 3u) { look(&query3, seen, b, local); }
+            if (TILE > 1u) { look(&query1, seen, b, local); }
+            if (TILE > 2u) { look(&query2, seen, b, local); }
+            if (TILE > 3u) { look(&query3, seen, b, local); }
         }
     }
     let count = select(sizes.S, rows, RING);
@@ -136,14 +136,14 @@ fn attend(item: u32, exists: bool, local: u32, rows: u32) {
             seen.until = select(0u, EVER, s < length);
         }
         look(&query0, seen, b, local);
-        if (TOGETHER > 1u) { look(&query1, seen, b, local); }
-        if (TOGETHER > 2u) { look(&query2, seen, b, local); }
-        if (TOGETHER > 3u) { look(&query3, seen, b, local); }
+        if (TILE > 1u) { look(&query1, seen, b, local); }
+        if (TILE > 2u) { look(&query2, seen, b, local); }
+        if (TILE > 3u) { look(&query3, seen, b, local); }
     }
     store(query0, b, now, part);
-    if (TOGETHER > 1u) { store(query1, b, now, part); }
-    if (TOGETHER > 2u) { store(query2, b, now, part); }
-    if (TOGETHER > 3u) { store(query3, b, now, part); }
+    if (TILE > 1u) { store(query1, b, now, part); }
+    if (TILE > 2u) { store(query2, b, now, part); }
+    if (TILE > 3u) { store(query3, b, now, part); }
     if (RING && !CHUNK && first == 0u && exists) {
         for (var j = 0u; j < PART; j++) {
             if (inside(part, j)) {

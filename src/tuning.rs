@@ -29,7 +29,7 @@ pub struct Tuning {
     /// vec4s of a head that a lane holds in attention, if the head has so many.
     pub head_part: u32,
     /// Queries for which attention loads the keys and values that they share once; at most 4.
-    pub queries_together: u32,
+    pub query_tile: u32,
     /// Rows of x from which a product takes the shared-memory tile.
     pub tiled_from: u32,
     /// Workgroups that share the vocabulary when the best tokens are sought.
@@ -56,7 +56,7 @@ impl Tuning {
                 least_rows: 128,
                 rows_in_turn: lanes,
                 head_part: 4,
-                queries_together: 4,
+                query_tile: 4,
                 tiled_from: u32::MAX,
                 choice_parts: 2,
                 // One lane would loop more often than lavapipe lets a kernel loop at all: 65,535 times.
@@ -73,7 +73,7 @@ impl Tuning {
                 least_rows: 1,
                 rows_in_turn: 1,
                 head_part: 1,
-                queries_together: 1,
+                query_tile: 1,
                 tiled_from: 32,
                 choice_parts: 64,
                 sampling_lanes: 256,
@@ -89,7 +89,7 @@ impl Tuning {
                 least_rows: 1,
                 rows_in_turn: 1,
                 head_part: 1,
-                queries_together: 1,
+                query_tile: 1,
                 tiled_from: 32,
                 choice_parts: 32,
                 sampling_lanes: 256,

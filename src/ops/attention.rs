@@ -29,17 +29,7 @@ pub const KERNEL: Kernel = Kernel {
         ("scores", Access::Write),
         ("weights", Access::Write),
     ],
-    constants: &[
-        "WORKGROUP",
-        "LANES",
-        "PART",
-        "TOGETHER",
-        "K4",
-        "RING",
-        "CHUNK",
-        "ROTARY",
-        "TRACE",
-    ],
+    constants: &["WORKGROUP", "LANES", "PART", "TILE", "K4", "RING", "CHUNK", "ROTARY", "TRACE"],
     sized: &["ring"],
     reduces: true,
     twin,
@@ -122,15 +112,12 @@ impl Tape {
         };
         let rows = fresh.0.shape()[1];
         let is_step = matches!(keys, Keys::Ring { .. });
+        assert!(!is_step || times == 1, "attention: {times} queries in one step");
         assert!(is_step || rotary.is_none(), "attention: only a step's query and key turn here");
         let (state, ring) = match keys {
             Keys::Padded { lengths } => (lengths, None),
-            Keys::Ring { state, ring } => {
-                assert_eq!((times, rows), (1, 1), "attention: one query and key a step");
-                (state, Some(ring))
-            }
-            Keys::Chunk { state, ring } => {
-                assert_eq!(times, rows, "attention: a query and a key for each row of a chunk");
+            Keys::Ring { state, ring } | Keys::Chunk { state, ring } => {
+                assert_eq!(times, rows, "attention: a query and a key for each position");
                 (state, Some(ring))
             }
         };
@@ -157,8 +144,8 @@ impl Tape {
         let context = self.activation(&[batch, times, heads * head_width]);
         let maps = sites.map(|_| self.activation_if(traced, &[batch, heads, times, slots]));
         let sharing = times * (heads / key_value_heads);
-        let together = sharing.min(self.tuning.queries_together);
-        let items = batch * key_value_heads * sharing.div_ceil(together);
+        let tile = sharing.min(self.tuning.query_tile);
+        let items = batch * key_value_heads * sharing.div_ceil(tile);
         let each = self.tuning.workgroup / lanes;
         let slots = ring.map_or(Tensor::NOTHING, |ring| ring.slots);
         let table = rotary.unwrap_or(Tensor::NOTHING);
@@ -168,7 +155,7 @@ impl Tape {
                 ("WORKGROUP", f64::from(self.tuning.workgroup)),
                 ("LANES", f64::from(lanes)),
                 ("PART", f64::from(part)),
-                ("TOGETHER", f64::from(together)),
+                ("TILE", f64::from(tile)),
                 ("K4", f64::from(head_width / 4)),
                 ("RING", f64::from(ring.is_some())),
                 ("CHUNK", f64::from(matches!(keys, Keys::Chunk { .. }))),

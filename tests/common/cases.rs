@@ -79,11 +79,11 @@ pub fn every_kernel_is_dispatched(seed: u64) {
 /// pipelines take long to make, try the kinds of reduction only.
 pub fn tunings(own: Tuning) -> Vec<(&'static str, Tuning)> {
     let bare = Tuning::of(AdapterFacts { subgroup_size: 0, software: false });
-    let few = Tuning { most_workgroups: 3, rows_in_turn: 4, queries_together: 3, ..bare };
+    let few = Tuning { most_workgroups: 3, rows_in_turn: 4, query_tile: 3, ..bare };
     let spread = Tuning {
         most_workgroups: 65_535,
         rows_in_turn: 1,
-        queries_together: 2,
+        query_tile: 2,
         choice_parts: 64,
         known_lengths: false,
         ..own
