@@ -170,19 +170,35 @@ struct Prompt<'a> {
 }
 
 impl Prompt<'_> {
-    /// Chunk by chunk; one program for whole chunks, another for what is left.
+    /// Fills the rings and gives back what the programs held, also after an error.
     async fn take_in(
         &self,
         tokens: &[u32],
         buffers: &mut Buffers,
     ) -> Result<Vec<(u32, Vec<Snapshot>)>> {
-        let chunk = self.device.tuning().chunk.min(tokens.len() as u32);
-        let mut programs: Vec<(u32, Program)> = vec![];
-        let mut traces = vec![];
         if tokens.is_empty() {
-            return Ok(traces);
+            return Ok(vec![]);
         }
+        let chunk = self.device.tuning().chunk.min(tokens.len() as u32);
         let held = buffers.tensor("prompt", &[1, chunk])?;
+        let mut programs = vec![];
+        let traces = self.run(tokens, held, &mut programs, buffers).await;
+        programs.iter().for_each(|(_, program)| self.device.discard(program));
+        traces
+    }
+
+    /// Chunk by chunk, the next one launched before the last one is awaited; one program for whole
+    /// chunks, another for what is left.
+    async fn run(
+        &self,
+        tokens: &[u32],
+        held: Tensor,
+        programs: &mut Vec<(u32, Program)>,
+        buffers: &Buffers,
+    ) -> Result<Vec<(u32, Vec<Snapshot>)>> {
+        let chunk = held.len();
+        let mut traces = vec![];
+        let mut under_way = None;
         for (index, ids) in tokens.chunks(chunk as usize).enumerate() {
             let times = ids.len() as u32;
             if programs.last().is_none_or(|(length, _)| *length != times) {
@@ -192,10 +208,14 @@ impl Prompt<'_> {
             self.device.upload(buffers.of(held), ids);
             self.device.upload(buffers.of(self.state), &state_at(first, 0));
             let (_, program) = &programs[programs.len() - 1];
-            let running = self.device.run(program, 1, None);
+            let launched = (first, self.device.run(program, 1, None));
+            if let Some((first, running)) = under_way.replace(launched) {
+                traces.push((first, self.device.finish(running).await?.snapshots));
+            }
+        }
+        if let Some((first, running)) = under_way {
             traces.push((first, self.device.finish(running).await?.snapshots));
         }
-        programs.iter().for_each(|(_, program)| self.device.discard(program));
         Ok(traces)
     }
 
