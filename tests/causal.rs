@@ -6,9 +6,12 @@ mod common;
 
 use std::rc::Rc;
 
-use common::{cases, laws_causal, laws_generation, native};
+use common::{cases, golden_causal, laws_causal, laws_generation, native};
+use glassformer::decode::Generator;
 use glassformer::device::Device;
 use glassformer::tuning::Tuning;
+use glassformer::weights::Storage;
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 fn gpu() -> Rc<Device> {
     Rc::new(native::gpu())
@@ -31,6 +34,39 @@ fn models_agree_with_pytorch_on_the_cpu() {
 #[test]
 fn a_wrong_weight_is_detected() {
     pollster::block_on(laws_causal::a_wrong_weight_is_detected(&gpu()));
+}
+
+/// A norm of queries, as later families have it, is named; the masks that GPT-2 files hold are not.
+#[test]
+fn a_tensor_that_no_layer_reads_is_refused_unless_it_is_harmless() {
+    for (golden, name, is_refused) in [
+        (&golden_causal::ALL[2], "model.layers.1.self_attn.q_norm.weight", true),
+        (&golden_causal::ALL[2], "model.layers.1.self_attn.rotary_emb.inv_freq", false),
+        (&golden_causal::ALL[0], "transformer.h.0.attn.bias", false),
+    ] {
+        let file = SafeTensors::deserialize(golden.weights).expect("weights");
+        let one = TensorView::new(Dtype::F32, vec![1], &[0; 4]).expect("a tensor");
+        let tensors = file.tensors().into_iter().chain([(name.to_string(), one)]);
+        let weights = safetensors::serialize(tensors, None).expect("a file");
+        let [config, generation] = [golden.config, golden.generation];
+        let length = weights.len() as u64;
+        let loaded = Generator::load(
+            cpu(),
+            config,
+            generation,
+            &weights[..],
+            length,
+            Storage::F32,
+            &|_, _| (),
+        );
+        match loaded {
+            Ok(_) => assert!(!is_refused, "{name}"),
+            Err(error) => {
+                assert!(is_refused && error.to_string().contains(name), "{error}");
+                assert_eq!(error.code(), "weights");
+            }
+        }
+    }
 }
 
 #[test]

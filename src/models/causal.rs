@@ -16,6 +16,11 @@ use crate::site::{Site, Stack};
 use crate::tape::{Tape, Tensor};
 use crate::weights::Weights;
 
+/// How names end of what a file may hold beside the weights: GPT-2's masks, rotary frequencies, and
+/// the table once more as the head.
+const UNLEARNED: [&str; 4] =
+    [".attn.bias", ".attn.masked_bias", ".rotary_emb.inv_freq", "lm_head.weight"];
+
 /// The model: its weights on a device.
 pub struct Causal {
     /// Its sizes and habits.
@@ -67,10 +72,12 @@ impl Causal {
 
     /// Reads the weights, by the names that transformers gives them in this family.
     pub fn load(config: Config, weights: &Weights, loader: &Loader) -> Result<Causal> {
-        match config.family {
-            Family::Gpt2 => gpt2::load(config, weights, loader),
-            Family::Llama => llama::load(config, weights, loader),
-        }
+        let model = match config.family {
+            Family::Gpt2 => gpt2::load(config, weights, loader)?,
+            Family::Llama => llama::load(config, weights, loader)?,
+        };
+        weights.all_read(&UNLEARNED)?;
+        Ok(model)
     }
 }
 

@@ -122,6 +122,19 @@ impl Weights {
         self.header.tensors.keys().filter(|name| !read.contains(*name)).cloned().collect()
     }
 
+    /// An error if the file holds a tensor that nobody has asked for, such as a norm of queries: the
+    /// model would run without it, and wrongly. `but` lists how the names of harmless ones end.
+    pub fn all_read(&self, but: &[&str]) -> Result<()> {
+        let harmless = |name: &String| but.iter().any(|end| name.ends_with(end));
+        match self.unread().into_iter().find(|name| !harmless(name)) {
+            None => Ok(()),
+            Some(name) => {
+                let expected = "only tensors that this architecture and config call for";
+                Err(Error::weights(name, expected, "one that nothing would read"))
+            }
+        }
+    }
+
     /// Values in all tensors that have been asked for, each counted once.
     pub fn values_read(&self) -> u64 {
         let read = self.read.borrow();
