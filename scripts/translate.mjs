@@ -1,5 +1,7 @@
-// Translates with the npm package in headless Chrome: node translate.mjs [--plain] [-] TEXT…
+// Translates with the npm package in headless Chrome: node translate.mjs [--plain | --ids] [-] TEXT…
 
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import {
   inProject,
@@ -12,50 +14,66 @@ import {
   withPage,
 } from './command.mjs'
 
-const USAGE = `usage: ./build.sh translate [--native] [--plain] TEXT…
+const USAGE = `usage: ./build.sh translate [--native] [--plain | --ids] [--model FOLDER] [--storage S] TEXT…
   Each TEXT is one sentence; \`-\` reads sentences from standard input, one a line.
-  --plain   only the translations, one a line
-  --native  by the native program instead of the npm package in Chrome`
+  --plain    only the translations, one a line
+  --ids      only the ids of their tokens
+  --model    a folder in the Hugging Face layout; models/zh-en by default
+  --storage  how the matrices lie on the device: int8 (by default), q8, q4, f16 or f32
+  --native   by the native program instead of the npm package in Chrome`
 
-/** `{ texts, plain }` of the command line. */
+/** `{ texts, plain, ids, model, storage }` of the command line. */
 function readArguments() {
   let parsed
   try {
     parsed = parseArgs({
       allowPositionals: true,
-      options: { plain: { type: 'boolean' }, help: { type: 'boolean' } },
+      options: {
+        plain: { type: 'boolean' },
+        ids: { type: 'boolean' },
+        model: { type: 'string', default: inProject('models/zh-en') },
+        storage: { type: 'string' },
+        help: { type: 'boolean' },
+      },
     })
   } catch (error) {
     throw new UsageError(error.message.split('. ')[0])
   }
   const {
-    values: { plain = false, help = false },
+    values: { help = false, ...options },
     positionals,
   } = parsed
   const texts = positionals.flatMap((text) => (text === '-' ? linesOfInput() : [text]))
   if (help || positionals.length === 0)
     throw new UsageError(help ? '' : 'There is no text to translate.')
-  return { texts, plain }
+  const model = resolve(options.model)
+  if (!existsSync(model)) throw new UsageError(`There is no model at ${model}.`)
+  return { ...options, texts, model }
 }
 
 /** Loads the model in the page and leaves it as `translator` on its window. */
-async function loadTranslator(page) {
-  const adapter = await page.evaluate(async () => {
+async function loadTranslator(page, storage) {
+  const adapter = await page.evaluate(async (storage) => {
     const { Translator } = await import('/npm/index.js')
-    globalThis.translator = await Translator.load('/models/zh-en/')
+    globalThis.translator = await Translator.load('/model/', { storage })
     return globalThis.translator.adapter
-  })
+  }, storage)
   sayAdapter(adapter)
 }
 
 const isBlank = (text) => /^[\s\p{Cc}]*$/u.test(text)
 
-/** Translations only. A blank line stays one, so that lines of answers stay lines of questions. */
-async function printPlain(page, texts) {
+/**
+ * A line a translation, as `shown`. A blank line stays one, so that lines of answers stay lines of
+ * questions.
+ */
+async function printLines(page, texts, shown) {
   const filled = texts.filter((text) => !isBlank(text))
   const translations = await page.evaluate((all) => globalThis.translator.translateAll(all), filled)
-  for (const text of texts) console.log(isBlank(text) ? '' : translations.shift().text)
+  for (const text of texts) console.log(isBlank(text) ? '' : shown(translations.shift()))
 }
+
+const idsOf = ({ tokens }) => tokens.map(({ id }) => id).join(' ')
 
 /** A row a token: step, token, probability, and the source token that it attended to most. */
 async function printTable(page, text) {
@@ -95,10 +113,11 @@ function mostAttended({ heads, weights }, tokens) {
 }
 
 await run('translate', USAGE, async () => {
-  const { texts, plain } = readArguments()
-  await withPage({ '/models/': inProject('models/') }, async (page) => {
-    await loadTranslator(page)
-    if (plain) return printPlain(page, texts)
+  const { texts, plain, ids, model, storage } = readArguments()
+  await withPage({ '/model/': model }, async (page) => {
+    await loadTranslator(page, storage)
+    if (ids) return printLines(page, texts, idsOf)
+    if (plain) return printLines(page, texts, ({ text }) => text)
     console.error('attends: where most cross-attention goes, last decoder layer, mean of its heads')
     for (const text of texts) await printTable(page, text)
   })

@@ -57,6 +57,17 @@ test('both give the same lines for sentences from standard input, blank ones inc
   assert.deepEqual([lines[0], lines[1], lines.length], [TRANSLATION, '', 5])
 })
 
+test('both give the same ids, of weights kept as they are and rounded', () => {
+  for (const storage of ['f32', 'int8']) {
+    const asked = ['--ids', '--storage', storage, '--model', 'models/zh-en', '-']
+    const [chrome, native] = [run(asked, INPUT), run(['--native', ...asked], INPUT)]
+    assert.equal(chrome.status, 0, chrome.stderr)
+    assert.match(chrome.stdout, /^(\d+ )+0\n\n(\d+ )+0\n(\d+ )+0\n$/)
+    assert.equal(native.stdout, chrome.stdout)
+  }
+  assert.equal(run(['--model', 'nowhere', SENTENCE]).status, 2)
+})
+
 test('both give the same tables, also for bytes and spaces', () => {
   for (const text of [SENTENCE, 'a🍎b', '他昨天去了北京，今天又回来了。']) {
     const [chrome, native] = [run([text]), run(['--native', text])]

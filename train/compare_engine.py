@@ -1,7 +1,7 @@
 """Compare the engine's greedy tokens with PyTorch's: python compare_engine.py MODEL FILE ENGINE.
 
-FILE has lines of Chinese<TAB>English, ENGINE is the program `glassformer`, built by
-`cargo build --release`. For each storage (--storage, f32 and int8) it prints how many sentences
+FILE has lines of Chinese<TAB>English. ENGINE is the program `glassformer`, built by
+`cargo build --release`, or `../build.sh`, which runs the npm package in headless Chrome. For each storage (--storage, f32 and int8) it prints how many sentences
 differ, and for each of these both tokens where they part and what PyTorch in f32 thinks of the two.
 """
 
@@ -18,7 +18,7 @@ from evaluate import load, read_pairs
 def engine_tokens(options, storage, texts):
     """Ids that the engine writes for each text."""
     command = [options.engine, "translate", "--ids", "--storage", storage]
-    command += ["--device", options.device, "--model", options.model, "-"]
+    command += ["--model", options.model.resolve(), "-"]
     lines = "".join(f"{text}\n" for text in texts)
     done = subprocess.run(command, input=lines, stdout=subprocess.PIPE, text=True, check=True)
     return [[int(word) for word in line.split()] for line in done.stdout.splitlines()]
@@ -65,7 +65,6 @@ def main():
     parser.add_argument("file", type=Path)
     parser.add_argument("engine", type=Path)
     parser.add_argument("--storage", nargs="+", default=["f32", "int8"])
-    parser.add_argument("--device", default="gpu", help="gpu or cpu")
     options = parser.parse_args()
     model, tokenizer = load(options.model)
     texts = read_pairs(options.file)[0]
