@@ -1,6 +1,7 @@
-"""Write a run as a model folder: python export.py RUN MODEL [--average N].
+"""Write a run as a model folder: python export.py RUN MODEL [--average N] [--mix OTHER SHARE].
 
-Averages the last N saved weights, rounds them to f16 and writes config.json, model.safetensors,
+Averages the last N saved weights, mixes in a share of those of another exported model, which the
+run began with (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models"), rounds them to f16 and writes config.json, model.safetensors,
 tokenizer.json, tokenizer_config.json and generation_config.json. A README.md in MODEL stays.
 """
 
@@ -15,6 +16,7 @@ import torch
 from tokenizers import Tokenizer
 from transformers import GenerationConfig
 
+from checkpoint import start_from
 from train import TASKS
 
 
@@ -31,12 +33,22 @@ def average(run, count):
     return total
 
 
-def write(run, folder, count):
+def mix(weights, model, other, share):
+    """`weights` with a share of those of the model in the folder `other`, which has the same shape."""
+    start_from(other, model)
+    held = model.state_dict()
+    return {name: (1 - share) * tensor + share * held[name] for name, tensor in weights.items()}
+
+
+def write(run, folder, count, other):
     config = json.loads((run / "config.json").read_text())
     task = TASKS[config["task"]]
     tokenizer = Tokenizer.from_file(str(run / "tokenizer.json"))
     model = task.build(config, tokenizer.get_vocab_size())
-    model.load_state_dict(average(run, count))
+    weights = average(run, count)
+    if other:
+        weights = mix(weights, model, Path(other[0]), float(other[1]))
+    model.load_state_dict(weights)
     model.generation_config = GenerationConfig(**task.generation(model.config))
     model.half().save_pretrained(folder)
     shutil.copy(run / "tokenizer.json", folder)
@@ -58,11 +70,14 @@ def main():
     parser.add_argument(
         "--average", type=int, default=1, metavar="N", help="how many saved weights"
     )
+    parser.add_argument(
+        "--mix", nargs=2, metavar=("OTHER", "SHARE"), help="a model, and its share from 0 to 1"
+    )
     options = parser.parse_args()
     options.model.mkdir(parents=True, exist_ok=True)
     # Each file is written aside and renamed, so that a reader never sees half of one.
     with tempfile.TemporaryDirectory(dir=options.model.parent) as draft:
-        write(options.run, Path(draft), options.average)
+        write(options.run, Path(draft), options.average, options.mix)
         for path in sorted(Path(draft).iterdir()):
             path.chmod(0o644)
             os.replace(path, options.model / path.name)
