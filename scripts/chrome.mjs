@@ -15,12 +15,18 @@ export const FLAGS = JSON.parse(readFileSync(new URL('../webdriver.json', import
   'goog:chromeOptions'
 ].args
 
-/** A Playwright browser; `without` names flags to leave out, e.g. to have no WebGPU. */
-export async function launchChrome({ without = [] } = {}) {
+/**
+ * A Playwright browser; `without` names flags to leave out, e.g. to have no WebGPU; `hosts` says which
+ * port of this machine plays a host of the Internet, by https and with any certificate.
+ */
+export async function launchChrome({ without = [], hosts = {} } = {}) {
   const executablePath = CANDIDATES.find((path) => path && existsSync(path))
   if (!executablePath)
     throw new Error('No Chromium is installed: run ./build.sh setup, or set CHROME_PATH.')
   const args = FLAGS.filter((flag) => !without.some((prefix) => flag.startsWith(prefix)))
+  const rules = Object.entries(hosts).map(([host, port]) => `MAP ${host}:443 127.0.0.1:${port}`)
+  if (rules.length > 0)
+    args.push(`--host-resolver-rules=${rules.join()}`, '--ignore-certificate-errors')
   return chromium.launch({ executablePath, args })
 }
 

@@ -50,12 +50,14 @@ export function absolute(url: string | URL): string {
 function onHub(given: string): string | null {
   const short = /^hf:([^/]+\/[^/]+)\/?(.*)$/.exec(given)
   if (short) return `${HUB}${short[1]}/resolve/main/${short[2]}`
-  if (!given.startsWith(HUB)) return null
+  const page = /^(?:https?:\/\/)?(?:huggingface|hf)\.co\/([^?#]+)(?:\?([^#]*))?/.exec(given)
+  if (!page) return null
   // What a visitor copies is the address of a page about the model, or about the file.
-  const [organisation, name, view, ...rest] = given.slice(HUB.length).split('/')
-  if (!organisation || !name) return null
-  if (view === undefined || view === '') return `${HUB}${organisation}/${name}/resolve/main/`
-  return [HUB + organisation, name, /^(blob|tree)$/.test(view) ? 'resolve' : view, ...rest].join(
-    '/',
-  )
+  const parts = page[1]!.split('/').filter(Boolean)
+  const [organisation, name, view = 'tree', revision = 'main', ...rest] = parts
+  if (!name || !/^(blob|tree|raw|resolve)$/.test(view)) return null
+  // Or that of the model's page with the file opened beside it.
+  const beside = new URLSearchParams(page[2]).get('show_file_info')
+  const file = beside ? beside.split('/').map(encodeURIComponent) : rest
+  return [HUB + organisation, name, 'resolve', revision, ...file].join('/')
 }

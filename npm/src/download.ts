@@ -2,6 +2,14 @@
 
 import { GlassformerError } from './errors.js'
 
+/** What a status means for a visitor. Hugging Face answers 401 where there is no such model, too. */
+const refusals: Record<number, string> = {
+  401: 'needs an account, or there is no such model',
+  403: 'is not for everyone',
+  404: 'is not there',
+}
+const OTHERWISE = 'could not be fetched'
+
 /** Called with the bytes that have come and the bytes in all, 0 when the server does not say. */
 export type OnBytes = (loaded: number, total: number) => void
 
@@ -55,7 +63,7 @@ export async function versionNow(url: string, signal: AbortSignal): Promise<Vers
   try {
     // A range, so that the length is the file's own and not that of a compressed body.
     const headers = { range: 'bytes=0-' }
-    const response = await fetch(url, { method: 'HEAD', headers, signal })
+    const response = await request(url, { method: 'HEAD', headers, signal })
     return response.ok ? versionOf(response, lengthOf(response)) : null
   } catch {
     signal.throwIfAborted()
@@ -127,7 +135,8 @@ function versionOf({ headers }: Response, total: number): Version {
 
 async function request(url: string, options: RequestInit): Promise<Response> {
   try {
-    return await fetch(url, options)
+    // Other servers need not know which page asks; Hugging Face turns some pages away by it.
+    return await fetch(url, { referrerPolicy: 'same-origin', ...options })
   } catch (cause) {
     options.signal?.throwIfAborted()
     const reason = 'no connection, or its server does not let this page read it (CORS)'
@@ -138,9 +147,7 @@ async function request(url: string, options: RequestInit): Promise<Response> {
 
 function accepted(url: string, response: Response): Response {
   if (response.ok) return response
-  const reason = response.status === 404 ? 'is not there' : 'could not be fetched'
-  throw new GlassformerError(
-    'download',
-    `${url} ${reason} (HTTP ${response.status} ${response.statusText}).`,
-  )
+  const { status, statusText } = response
+  const said = `HTTP ${status} ${statusText}`.trim()
+  throw new GlassformerError('download', `${url} ${refusals[status] ?? OTHERWISE} (${said}).`)
 }

@@ -27,10 +27,10 @@ export async function openSite() {
   return { project, encode, steps, close }
 }
 
-/** The site beside the package, which loads nothing of its own. */
-export async function openPlain(mounts = {}) {
+/** The site beside the package, which loads nothing of its own; `chrome` is for `launchChrome`. */
+export async function openPlain(mounts = {}, chrome = {}) {
   const site = { [`/${PLACE}`]: join(ROOT, 'dist/site') }
-  const project = await openProject({ mounts: { ...site, ...mounts } })
+  const project = await openProject({ mounts: { ...site, ...mounts }, ...chrome })
   return { project, close: project.close }
 }
 

@@ -70,7 +70,7 @@ export function installPackage() {
 }
 
 /** The installed package in a page of its own; `close` ends and deletes everything. */
-export async function openProject({ mounts = {}, without } = {}) {
+export async function openProject({ mounts = {}, ...chrome } = {}) {
   const { folder, remove } = installPackage()
   const server = await serve({
     '/': { html: PAGE },
@@ -78,7 +78,7 @@ export async function openProject({ mounts = {}, without } = {}) {
     '/model/': MODEL,
     ...mounts,
   })
-  const browser = await launchChrome({ without })
+  const browser = await launchChrome(chrome)
   const complaints = []
   const page = await openPage(browser, server.url, (line) => complaints.push(line))
   await page.waitForFunction(() => globalThis.ready)
