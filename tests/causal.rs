@@ -6,7 +6,8 @@ mod common;
 
 use std::rc::Rc;
 
-use common::{cases, golden_causal, laws_causal, laws_generation, native};
+use common::golden::causal;
+use common::{cases, laws_causal, laws_generation, native};
 use glassformer::decode::Generator;
 use glassformer::device::Device;
 use glassformer::tuning::Tuning;
@@ -40,9 +41,9 @@ fn a_wrong_weight_is_detected() {
 #[test]
 fn a_tensor_that_no_layer_reads_is_refused_unless_it_is_harmless() {
     for (golden, name, is_refused) in [
-        (&golden_causal::ALL[2], "model.layers.1.self_attn.q_norm.weight", true),
-        (&golden_causal::ALL[2], "model.layers.1.self_attn.rotary_emb.inv_freq", false),
-        (&golden_causal::ALL[0], "transformer.h.0.attn.bias", false),
+        (&causal::ALL[2], "model.layers.1.self_attn.q_norm.weight", true),
+        (&causal::ALL[2], "model.layers.1.self_attn.rotary_emb.inv_freq", false),
+        (&causal::ALL[0], "transformer.h.0.attn.bias", false),
     ] {
         let file = SafeTensors::deserialize(golden.weights).expect("weights");
         let one = TensorView::new(Dtype::F32, vec![1], &[0; 4]).expect("a tensor");

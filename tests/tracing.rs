@@ -6,7 +6,8 @@ mod common;
 
 use std::rc::Rc;
 
-use common::{golden, laws_decoding, native};
+use common::golden::marian;
+use common::{laws_decoding, native};
 use glassformer::device::Device;
 use glassformer::layers::Memory;
 use glassformer::loading::Loader;
@@ -31,7 +32,7 @@ fn decoding_obeys_its_laws_on_the_cpu() {
 
 /// The encoder and a step of a small model as they are recorded for these patterns.
 fn record(batch: u32, patterns: &[&str]) -> [Recording; 2] {
-    let golden = &golden::ALL[0];
+    let golden = &marian::ALL[0];
     let device = Device::cpu();
     let config = Config::parse(golden.config, golden.generation).expect("a config");
     let filter = Filter::new(patterns, &config.sites()).expect("patterns of sites");

@@ -16,7 +16,7 @@ pub use generate_options::GenerateOptions;
 pub use generation::Generation;
 pub use generator::Generator;
 pub use greedy::Decoding;
-pub use loaded::Loaded;
+pub use loaded::{Loaded, Model};
 pub use options::Options;
 pub use step::{Candidate, Finish, Row, Step};
 pub use translator::Translator;

@@ -34,13 +34,11 @@ impl Pipelines {
         dispatch: &Dispatch,
         tuning: &Tuning,
     ) -> (wgpu::ComputePipeline, wgpu::BindGroupLayout) {
-        let known = self.pipelines.borrow().get(&key(dispatch, tuning)).cloned();
-        let pipeline = known.unwrap_or_else(|| {
-            let pipeline = self.make(device, dispatch, tuning);
-            let key = key(dispatch, tuning);
-            self.pipelines.borrow_mut().insert(key, pipeline.clone());
-            pipeline
-        });
+        let mut pipelines = self.pipelines.borrow_mut();
+        let pipeline = pipelines
+            .entry(key(dispatch, tuning))
+            .or_insert_with(|| self.make(device, dispatch, tuning))
+            .clone();
         (pipeline, self.layout(device, dispatch.kernel).bindings)
     }
 

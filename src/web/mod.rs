@@ -13,7 +13,8 @@ use wasm_bindgen::prelude::*;
 use crate::decode;
 use crate::device::Device;
 use crate::error::{Error, Result};
-use crate::weights::{Header, Opening, Storage, Tokens, config_files};
+use crate::loading::Loading;
+use crate::weights::{Header, Opening, Storage, Tokens};
 use browser::cpu_names;
 use objects::object;
 
@@ -67,17 +68,11 @@ impl Engine {
         head: FileHead,
         storage: &str,
     ) -> Result<LoadingTranslator> {
-        let (header, opening) = head.complete()?;
-        let storage = parse_storage(storage)?;
-        let device = Rc::clone(&self.device);
-        let translator = decode::Translator::begin;
-        let mut loading = translator(device, config, generation_config, header, storage)?;
-        loading.feed(opening.bytes());
-        Ok(LoadingTranslator { loading })
+        Ok(LoadingTranslator { loading: self.begin(config, generation_config, head, storage)? })
     }
 
     /// Makes room for a model that writes, whose weight file begins with `head`. A GGUF says itself
-    /// what model it is: without `config` that is read, too.
+    /// what model it is, and then neither file is looked at.
     #[wasm_bindgen(js_name = beginGenerator)]
     pub fn begin_generator(
         &self,
@@ -86,17 +81,7 @@ impl Engine {
         head: FileHead,
         storage: &str,
     ) -> Result<LoadingGenerator> {
-        let (header, opening) = head.complete()?;
-        let storage = parse_storage(storage)?;
-        let [config, generation] = match config_files(&header)? {
-            Some(files) if config.is_empty() => files,
-            _ => [config, generation_config].map(str::to_string),
-        };
-        let device = Rc::clone(&self.device);
-        let generator = decode::Generator::begin;
-        let mut loading = generator(device, &config, &generation, header, storage)?;
-        loading.feed(opening.bytes());
-        Ok(LoadingGenerator { loading })
+        Ok(LoadingGenerator { loading: self.begin(config, generation_config, head, storage)? })
     }
 
     /// Bytes of all buffers that exist now.
@@ -110,6 +95,24 @@ impl Engine {
         if let Device::Gpu(gpu) = &*self.device {
             gpu.close();
         }
+    }
+}
+
+impl Engine {
+    fn begin<M: decode::Model>(
+        &self,
+        config: &str,
+        generation_config: &str,
+        head: FileHead,
+        storage: &str,
+    ) -> Result<Loading<decode::Loaded<M>>> {
+        let (header, opening) = head.complete()?;
+        let device = Rc::clone(&self.device);
+        let storage = parse_storage(storage)?;
+        let mut loading =
+            decode::Loaded::begin(device, config, generation_config, header, storage)?;
+        loading.feed(opening.bytes());
+        Ok(loading)
     }
 }
 

@@ -4,10 +4,12 @@ use std::rc::Rc;
 
 use glassformer::decode::{GenerateOptions, Generation, Generator, Step};
 use glassformer::device::Device;
+use glassformer::models::causal::Causal;
 use glassformer::site::{Site, Snapshot};
 use glassformer::weights::Storage;
 
-use super::golden_causal::{self as golden, Golden, tokens, worst_error, write};
+use super::golden::Golden;
+use super::golden::causal::{self as golden, tokens, worst_error, write};
 use super::laws_models::MOST_ERROR;
 use super::report::{assert_close, relative_error, say};
 
@@ -35,7 +37,7 @@ pub async fn a_wrong_weight_is_detected(device: &Rc<Device>) {
     let mut weights = golden.weights.to_vec();
     // The weight becomes larger by a half, or smaller by a third: the top bit of its fraction.
     weights[at + 2] ^= 0x40;
-    let generator = golden.load_with(device, Storage::F32, &weights);
+    let generator = golden.load_with(device, Storage::F32, golden.generation, &weights);
     let (error, site) = worst_error(golden, &generator).await;
     say(&format!("one wrong weight: {error:.1e} off, at {site}"));
     assert!(error > 10.0 * MOST_ERROR, "a wrong weight went unseen: {error:.1e} at {site}");
@@ -160,7 +162,7 @@ async fn long_texts_hang_together(device: &Rc<Device>) {
     assert_eq!(written[0], written[1], "150 steps a call, and 7");
 }
 
-async fn tracing_changes_no_bit(golden: &Golden, generator: &Rc<Generator>) {
+async fn tracing_changes_no_bit(golden: &Golden<Causal>, generator: &Rc<Generator>) {
     let prompt = golden.reference().prompt;
     let options = |trace: &[&str]| GenerateOptions {
         candidates: 3,
@@ -175,7 +177,7 @@ async fn tracing_changes_no_bit(golden: &Golden, generator: &Rc<Generator>) {
     }
 }
 
-async fn every_site_fires_once(golden: &Golden, generator: &Rc<Generator>) {
+async fn every_site_fires_once(golden: &Golden<Causal>, generator: &Rc<Generator>) {
     let options = GenerateOptions { trace: vec!["*".to_string()], ..GenerateOptions::default() };
     let prompt = golden.reference().prompt;
     let (generation, steps) = write(generator, &prompt, 3, options).await;
@@ -196,7 +198,7 @@ fn sorted(mut sites: Vec<Site>) -> Vec<Site> {
 }
 
 /// Five a layer, and embedding, logits, the best of each part, the choice.
-async fn dispatches_are_counted(golden: &Golden, generator: &Rc<Generator>) {
+async fn dispatches_are_counted(golden: &Golden<Causal>, generator: &Rc<Generator>) {
     let prompt = golden.reference().prompt;
     let (generation, _) = write(generator, &prompt, 1, GenerateOptions::default()).await;
     let layers = generator.config().layers;

@@ -4,13 +4,14 @@ use std::rc::Rc;
 
 use glassformer::decode::{Decoding, Options, Step, Translator};
 use glassformer::device::Device;
+use glassformer::models::marian::Marian;
 use glassformer::site::{Site, Snapshot};
 use glassformer::weights::Storage;
 
-use super::golden::{self, Golden};
+use super::golden::{Golden, marian};
 use super::laws_models::decode;
 
-const GOLDEN: &Golden = &golden::ALL[0];
+const GOLDEN: &Golden<Marian> = &marian::ALL[0];
 
 pub async fn all(device: &Rc<Device>) {
     let translator = GOLDEN.load(device, Storage::Int8);

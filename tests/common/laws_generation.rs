@@ -7,7 +7,7 @@ use glassformer::device::Device;
 use glassformer::error::Error;
 use glassformer::weights::Storage;
 
-use super::golden_causal::{ALL, tokens, write};
+use super::golden::causal::{ALL, tokens, write};
 use super::laws_sampling::WARM;
 
 pub async fn all(device: &Rc<Device>) {

@@ -4,10 +4,12 @@ use std::rc::Rc;
 
 use glassformer::decode::{Decoding, Options, Step, Translator};
 use glassformer::device::Device;
+use glassformer::models::marian::Marian;
 use glassformer::site::Site;
 use glassformer::weights::Storage;
 
-use super::golden::{self, Golden, worst_error, written};
+use super::golden::Golden;
+use super::golden::marian::{self as golden, worst_error, written};
 use super::report::{relative_error, say};
 
 /// What any site may differ from PyTorch, relative to the largest value of its tensor.
@@ -63,7 +65,7 @@ pub async fn storages_hold_to_f32(device: &Rc<Device>) {
 
 /// Logits of the first step, and all tokens.
 async fn logits_and_tokens(
-    golden: &Golden,
+    golden: &Golden<Marian>,
     device: &Rc<Device>,
     storage: Storage,
 ) -> (Vec<f32>, Vec<Vec<u32>>) {

@@ -8,7 +8,6 @@ pub mod cases_products;
 pub mod cases_ring;
 pub mod cases_sampling;
 pub mod golden;
-pub mod golden_causal;
 pub mod laws_attention;
 pub mod laws_causal;
 pub mod laws_choice;

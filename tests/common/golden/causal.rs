@@ -1,38 +1,14 @@
-//! Small decoder-only models whose every site an independent implementation computed.
+//! The golden decoder-only models: what they should compute, beside what they do.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use glassformer::decode::{GenerateOptions, Generation, Generator, Step};
-use glassformer::device::Device;
-use glassformer::site::{Part, Site, Snapshot};
-use glassformer::weights::Storage;
-use safetensors::SafeTensors;
+use glassformer::models::causal::Causal;
+use glassformer::site::{Part, Snapshot};
 
-use super::report::relative_error;
+use super::{Golden, Pairs, Sites, golden, part};
 
-/// A model and what it computes.
-pub struct Golden {
-    pub name: &'static str,
-    pub config: &'static str,
-    pub generation: &'static str,
-    pub weights: &'static [u8],
-    sites: &'static [u8],
-}
-
-macro_rules! golden {
-    ($name:literal) => {
-        Golden {
-            name: $name,
-            config: include_str!(concat!("../golden/", $name, "/config.json")),
-            generation: include_str!(concat!("../golden/", $name, "/generation_config.json")),
-            weights: include_bytes!(concat!("../golden/", $name, "/model.safetensors")),
-            sites: include_bytes!(concat!("../golden/", $name, "/sites.safetensors")),
-        }
-    };
-}
-
-pub const ALL: [Golden; 5] = [
+pub const ALL: [Golden<Causal>; 5] = [
     golden!("gpt2_tied"),
     golden!("gpt2_untied"),
     golden!("llama_1_1"),
@@ -42,47 +18,17 @@ pub const ALL: [Golden; 5] = [
 
 /// What the independent implementation says.
 pub struct Reference {
-    file: SafeTensors<'static>,
+    sites: Sites,
     pub prompt: Vec<u32>,
     /// What greedy writing adds.
     pub tokens: Vec<u32>,
 }
 
-/// The expected and the found values of each site, over all positions.
-type Pairs = BTreeMap<String, (Vec<f32>, Vec<f32>)>;
-
-impl Golden {
-    pub fn load(&self, device: &Rc<Device>, storage: Storage) -> Rc<Generator> {
-        self.load_with(device, storage, self.weights)
-    }
-
-    /// The same model with other weights.
-    pub fn load_with(
-        &self,
-        device: &Rc<Device>,
-        storage: Storage,
-        weights: &[u8],
-    ) -> Rc<Generator> {
-        let device = Rc::clone(device);
-        let [config, generation] = [self.config, self.generation];
-        let length = weights.len() as u64;
-        let loaded =
-            Generator::load(device, config, generation, weights, length, storage, &|_, _| ());
-        Rc::new(loaded.unwrap_or_else(|error| panic!("{}: {error}", self.name)))
-    }
-
+impl Golden<Causal> {
     pub fn reference(&self) -> Reference {
-        let file = SafeTensors::deserialize(self.sites).expect("a golden file");
-        let ids = |name| read(&file, name).1.iter().map(|id| *id as u32).collect();
-        Reference { prompt: ids("prompt"), tokens: ids("tokens"), file }
+        let sites = self.sites();
+        Reference { prompt: sites.ids("prompt"), tokens: sites.ids("tokens"), sites }
     }
-}
-
-/// A tensor of the file, of whatever shape.
-fn read(file: &SafeTensors, name: &str) -> (Vec<usize>, Vec<f32>) {
-    let tensor = file.tensor(name).unwrap_or_else(|_| panic!("{name} in a golden file"));
-    let words = tensor.data().as_chunks().0.iter();
-    (tensor.shape().to_vec(), words.map(|word| f32::from_le_bytes(*word)).collect())
 }
 
 /// All steps of a text.
@@ -107,7 +53,7 @@ pub fn tokens(steps: &[Step]) -> Vec<u32> {
 }
 
 /// The worst relative error of any site, and which one that is. A wrong token is infinitely wrong.
-pub async fn worst_error(golden: &Golden, generator: &Rc<Generator>) -> (f64, String) {
+pub async fn worst_error(golden: &Golden<Causal>, generator: &Rc<Generator>) -> (f64, String) {
     let reference = golden.reference();
     let options = GenerateOptions {
         candidates: 3,
@@ -116,23 +62,17 @@ pub async fn worst_error(golden: &Golden, generator: &Rc<Generator>) -> (f64, St
     };
     let count = reference.tokens.len();
     let (generation, steps) = write(generator, &reference.prompt, count, options).await;
-    let mut pairs = Pairs::new();
+    let mut pairs = Pairs::default();
     for (first, snapshots) in &generation.prompt_trace {
         snapshots.iter().for_each(|snapshot| reference.pair(&mut pairs, snapshot, *first));
     }
     for step in &steps {
         step.trace.iter().for_each(|snapshot| reference.pair(&mut pairs, snapshot, step.position));
     }
-    let config = generator.config();
-    assert_eq!(pairs.len(), config.sites().len(), "{}: all sites", golden.name);
     if tokens(&steps) != reference.tokens {
         return (f64::INFINITY, "tokens".to_string());
     }
-    let errors = pairs.into_iter().map(|(site, (expected, found))| {
-        assert!(!expected.is_empty(), "{}: {site} has been compared", golden.name);
-        (relative_error(&expected, &found), site)
-    });
-    errors.max_by(|a, b| a.0.total_cmp(&b.0)).expect("some site")
+    pairs.worst(golden.name, generator.config().sites().len())
 }
 
 impl Reference {
@@ -141,12 +81,12 @@ impl Reference {
         let Snapshot { site, shape, data } = snapshot;
         let name = site.to_string();
         let first = first as usize;
-        let (expected, found) = pairs.entry(name.clone()).or_default();
+        let (expected, found) = pairs.of(&name);
         match part(*site) {
             Some(Part::Ring) => {
                 let width = shape[3] * shape[4];
-                let key = read(&self.file, &name.replace(".ring", ".turned_key")).1;
-                let value = read(&self.file, &name.replace(".ring", ".value")).1;
+                let key = self.sites.read(&name.replace(".ring", ".turned_key")).1;
+                let value = self.sites.read(&name.replace(".ring", ".value")).1;
                 // A ring that has not wrapped; how far a chunk filled it, its other sites say.
                 let filled =
                     data.chunks(2 * width).take_while(|slot| slot.iter().any(|x| *x != 0.0));
@@ -158,7 +98,7 @@ impl Reference {
                 assert!(found.len() > first * width, "{name}: the ring has been filled");
             }
             Some(Part::Scores | Part::Weights) => {
-                let (golden_shape, golden) = read(&self.file, &name);
+                let (golden_shape, golden) = self.sites.read(&name);
                 let [_, heads, times, slots] = shape[..] else { panic!("{name}: a map") };
                 let all = golden_shape[2];
                 for (h, t) in (0..heads).flat_map(|h| (0..times).map(move |t| (h, t))) {
@@ -169,7 +109,7 @@ impl Reference {
                 }
             }
             _ => {
-                let (golden_shape, golden) = read(&self.file, &name);
+                let (golden_shape, golden) = self.sites.read(&name);
                 let width: usize = golden_shape[1..].iter().product();
                 expected.extend(&golden[first * width..][..data.len()]);
                 found.extend(data);
@@ -179,15 +119,7 @@ impl Reference {
 
     /// The tokens and the logits `[N, V]` of a text whose ring goes round.
     pub fn endless(&self, label: &str) -> (Vec<u32>, Vec<f32>) {
-        let tokens = read(&self.file, &format!("{label}.tokens")).1;
-        let logits = read(&self.file, &format!("{label}.logits")).1;
-        (tokens.iter().map(|id| *id as u32).collect(), logits)
-    }
-}
-
-fn part(site: Site) -> Option<Part> {
-    match site {
-        Site::Layer { part, .. } => Some(part),
-        _ => None,
+        let tokens = self.sites.ids(&format!("{label}.tokens"));
+        (tokens, self.sites.read(&format!("{label}.logits")).1)
     }
 }

@@ -1,38 +1,14 @@
-//! Small models whose every site an independent implementation computed: see tests/golden/README.md.
+//! The golden MarianMT models: what they should compute, beside what they do.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use glassformer::decode::{Decoding, Options, Step, Translator};
-use glassformer::device::Device;
+use glassformer::models::marian::Marian;
 use glassformer::site::{Block, Part, Site, Snapshot, Stack};
-use glassformer::weights::Storage;
-use safetensors::SafeTensors;
 
-use super::report::relative_error;
+use super::{Golden, Pairs, Sites, golden, part};
 
-/// A model and what it computes.
-pub struct Golden {
-    pub name: &'static str,
-    pub config: &'static str,
-    pub generation: &'static str,
-    pub weights: &'static [u8],
-    sites: &'static [u8],
-}
-
-macro_rules! golden {
-    ($name:literal) => {
-        Golden {
-            name: $name,
-            config: include_str!(concat!("../golden/", $name, "/config.json")),
-            generation: include_str!(concat!("../golden/", $name, "/generation_config.json")),
-            weights: include_bytes!(concat!("../golden/", $name, "/model.safetensors")),
-            sites: include_bytes!(concat!("../golden/", $name, "/sites.safetensors")),
-        }
-    };
-}
-
-pub const ALL: [Golden; 4] = [
+pub const ALL: [Golden<Marian>; 4] = [
     golden!("marian_tied_relu"),
     golden!("marian_untied_swish"),
     golden!("marian_gelu"),
@@ -40,8 +16,8 @@ pub const ALL: [Golden; 4] = [
 ];
 
 /// What the independent implementation says.
-pub struct Reference<'a> {
-    file: SafeTensors<'a>,
+pub struct Reference {
+    sites: Sites,
     pub sources: Vec<Vec<u32>>,
     /// Tokens of each sentence, its end among them.
     pub tokens: Vec<Vec<u32>>,
@@ -49,47 +25,24 @@ pub struct Reference<'a> {
     pub most_tokens: usize,
 }
 
-/// The expected and the found values of each site, over all steps.
-type Pairs = BTreeMap<String, (Vec<f32>, Vec<f32>)>;
-
-impl Golden {
-    pub fn load(&self, device: &Rc<Device>, storage: Storage) -> Rc<Translator> {
-        self.load_with(device, storage, self.generation, self.weights)
-    }
-
-    /// The same model with another generation_config.json or other weights.
-    pub fn load_with(
-        &self,
-        device: &Rc<Device>,
-        storage: Storage,
-        generation: &str,
-        weights: &[u8],
-    ) -> Rc<Translator> {
-        let device = Rc::clone(device);
-        let length = weights.len() as u64;
-        let loaded =
-            Translator::load(device, self.config, generation, weights, length, storage, &|_, _| ());
-        Rc::new(loaded.unwrap_or_else(|error| panic!("{}: {error}", self.name)))
-    }
-
-    pub fn reference(&self) -> Reference<'static> {
-        let file = SafeTensors::deserialize(self.sites).expect("a golden file");
+impl Golden<Marian> {
+    pub fn reference(&self) -> Reference {
+        let sites = self.sites();
         let rows = |name: &str, lengths: &str| -> Vec<Vec<u32>> {
-            let (shape, ids) = read(&file, name);
-            let (_, lengths) = read(&file, lengths);
-            let rows = ids.chunks(shape[1]).zip(lengths);
+            let (shape, ids) = sites.read(name);
+            let rows = ids.chunks(shape[1]).zip(sites.ids(lengths));
             rows.map(|(row, length)| row[..length as usize].iter().map(|id| *id as u32).collect())
                 .collect()
         };
         let sources = rows("source", "source_lengths");
         let tokens = rows("tokens", "lengths");
-        let most_tokens = read(&file, "tokens").0[1];
-        Reference { file, sources, tokens, most_tokens }
+        let most_tokens = sites.read("tokens").0[1];
+        Reference { sites, sources, tokens, most_tokens }
     }
 }
 
 /// The worst relative error of any site, and which one that is. A wrong token is infinitely wrong.
-pub async fn worst_error(golden: &Golden, translator: &Rc<Translator>) -> (f64, String) {
+pub async fn worst_error(golden: &Golden<Marian>, translator: &Rc<Translator>) -> (f64, String) {
     let reference = golden.reference();
     let options = Options {
         candidates: 3,
@@ -101,22 +54,16 @@ pub async fn worst_error(golden: &Golden, translator: &Rc<Translator>) -> (f64, 
     let mut decoding = begun.expect("an encoded batch");
     let steps = decoding.next(options.max_tokens.unwrap_or(0)).await.expect("all steps");
 
-    let mut pairs = Pairs::new();
+    let mut pairs = Pairs::default();
     decoding.encoded.iter().for_each(|snapshot| reference.pair(&mut pairs, snapshot, None));
     for (t, step) in steps.iter().enumerate() {
         step.trace.iter().for_each(|snapshot| reference.pair(&mut pairs, snapshot, Some(t)));
     }
     reference.pair_log_probabilities(&mut pairs, &steps);
-    let sites = translator.config().sites().len();
-    assert_eq!(pairs.len(), sites + 1, "{}: all sites, and log-probabilities", golden.name);
     if written(&steps) != reference.tokens {
         return (f64::INFINITY, "tokens".to_string());
     }
-    let errors = pairs.into_iter().map(|(site, (expected, found))| {
-        assert!(!expected.is_empty(), "{}: {site} has been compared", golden.name);
-        (relative_error(&expected, &found), site)
-    });
-    errors.max_by(|a, b| a.0.total_cmp(&b.0)).expect("some site")
+    pairs.worst(golden.name, translator.config().sites().len() + 1)
 }
 
 /// The tokens of each sentence, as far as they count.
@@ -128,23 +75,16 @@ pub fn written(steps: &[Step]) -> Vec<Vec<u32>> {
     (0..steps.first().map_or(0, |step| step.rows.len())).map(sentence).collect()
 }
 
-/// A tensor of the file, of whatever shape.
-fn read(file: &SafeTensors, name: &str) -> (Vec<usize>, Vec<f32>) {
-    let tensor = file.tensor(name).unwrap_or_else(|_| panic!("{name} in a golden file"));
-    let words = tensor.data().as_chunks().0.iter();
-    (tensor.shape().to_vec(), words.map(|word| f32::from_le_bytes(*word)).collect())
-}
-
-impl Reference<'_> {
+impl Reference {
     /// Adds the values of a snapshot that count, of a step or of the encoding: those of tokens.
     fn pair(&self, pairs: &mut Pairs, snapshot: &Snapshot, step: Option<usize>) {
         let Snapshot { site, shape, data } = snapshot;
-        let (expected, found) = pairs.entry(site.to_string()).or_default();
+        let (expected, found) = pairs.of(&site.to_string());
         let part = part(*site);
         if part == Some(Part::Ring) {
             return self.pair_ring(expected, found, snapshot, step.unwrap_or(0));
         }
-        let (golden_shape, golden) = read(&self.file, &site.to_string());
+        let (golden_shape, golden) = self.sites.read(&site.to_string());
         for (b, source) in self.sources.iter().enumerate() {
             // Of the one row of a step, or of a row for each token of the source.
             let rows: Vec<(usize, usize)> = match step {
@@ -184,7 +124,7 @@ impl Reference<'_> {
         let Snapshot { site, shape, data } = snapshot;
         let name = site.to_string();
         let [key, value] =
-            [".key", ".value"].map(|part| read(&self.file, &name.replace(".ring", part)).1);
+            [".key", ".value"].map(|part| self.sites.read(&name.replace(".ring", part)).1);
         let width = shape[3] * shape[4];
         let active = (0..self.tokens.len()).filter(|b| step < self.tokens[*b].len());
         for (b, slot) in active.flat_map(|b| (0..=step).map(move |slot| (b, slot))) {
@@ -196,23 +136,17 @@ impl Reference<'_> {
     }
 
     fn pair_log_probabilities(&self, pairs: &mut Pairs, steps: &[Step]) {
-        let (shape, golden) = read(&self.file, "log_probabilities");
+        let (shape, golden) = self.sites.read("log_probabilities");
         // As differences of logits they are as exact as those, however near to 0.
-        let sizes = || (vec![1.0], vec![1.0]);
-        let (expected, found) = pairs.entry("log_probabilities".to_string()).or_insert_with(sizes);
+        let (expected, found) = pairs.of("log_probabilities");
+        expected.push(1.0);
+        found.push(1.0);
         for (t, step) in steps.iter().enumerate() {
             for (b, row) in step.rows.iter().enumerate().filter(|(_, row)| row.active) {
                 expected.push(golden[b * shape[1] + t]);
                 found.push(row.candidates[0].log_probability);
             }
         }
-    }
-}
-
-fn part(site: Site) -> Option<Part> {
-    match site {
-        Site::Layer { part, .. } => Some(part),
-        _ => None,
     }
 }
 

@@ -1,0 +1,108 @@
+//! Small models whose every site an independent implementation computed: see tests/golden/README.md.
+
+pub mod causal;
+pub mod marian;
+
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+use std::rc::Rc;
+
+use glassformer::decode::{Loaded, Model};
+use glassformer::device::Device;
+use glassformer::site::{Part, Site};
+use glassformer::weights::Storage;
+use safetensors::SafeTensors;
+
+use super::report::relative_error;
+
+/// A model of the family `M`, and what it computes.
+pub struct Golden<M> {
+    pub name: &'static str,
+    pub config: &'static str,
+    pub generation: &'static str,
+    pub weights: &'static [u8],
+    sites: &'static [u8],
+    family: PhantomData<M>,
+}
+
+macro_rules! golden {
+    ($name:literal) => {
+        super::Golden {
+            name: $name,
+            config: include_str!(concat!("../../golden/", $name, "/config.json")),
+            generation: include_str!(concat!("../../golden/", $name, "/generation_config.json")),
+            weights: include_bytes!(concat!("../../golden/", $name, "/model.safetensors")),
+            sites: include_bytes!(concat!("../../golden/", $name, "/sites.safetensors")),
+            family: std::marker::PhantomData,
+        }
+    };
+}
+use golden;
+
+impl<M: Model> Golden<M> {
+    pub fn load(&self, device: &Rc<Device>, storage: Storage) -> Rc<Loaded<M>> {
+        self.load_with(device, storage, self.generation, self.weights)
+    }
+
+    /// The same model with another generation_config.json or other weights.
+    pub fn load_with(
+        &self,
+        device: &Rc<Device>,
+        storage: Storage,
+        generation: &str,
+        weights: &[u8],
+    ) -> Rc<Loaded<M>> {
+        let device = Rc::clone(device);
+        let length = weights.len() as u64;
+        let loaded =
+            Loaded::load(device, self.config, generation, weights, length, storage, &|_, _| ());
+        Rc::new(loaded.unwrap_or_else(|error| panic!("{}: {error}", self.name)))
+    }
+
+    fn sites(&self) -> Sites {
+        Sites(SafeTensors::deserialize(self.sites).expect("a golden file"))
+    }
+}
+
+/// What the independent implementation computed.
+struct Sites(SafeTensors<'static>);
+
+impl Sites {
+    /// Shape and values of a tensor.
+    fn read(&self, name: &str) -> (Vec<usize>, Vec<f32>) {
+        let tensor = self.0.tensor(name).unwrap_or_else(|_| panic!("{name} in a golden file"));
+        let words = tensor.data().as_chunks().0.iter();
+        (tensor.shape().to_vec(), words.map(|word| f32::from_le_bytes(*word)).collect())
+    }
+
+    fn ids(&self, name: &str) -> Vec<u32> {
+        self.read(name).1.iter().map(|id| *id as u32).collect()
+    }
+}
+
+/// The expected and the found values of each site, over all steps.
+#[derive(Default)]
+struct Pairs(BTreeMap<String, (Vec<f32>, Vec<f32>)>);
+
+impl Pairs {
+    fn of(&mut self, site: &str) -> &mut (Vec<f32>, Vec<f32>) {
+        self.0.entry(site.to_string()).or_default()
+    }
+
+    /// The worst relative error of any of the `count` sites, and which one that is.
+    fn worst(self, golden: &str, count: usize) -> (f64, String) {
+        assert_eq!(self.0.len(), count, "{golden}: all sites");
+        let errors = self.0.into_iter().map(|(site, (expected, found))| {
+            assert!(!expected.is_empty(), "{golden}: {site} has been compared");
+            (relative_error(&expected, &found), site)
+        });
+        errors.max_by(|a, b| a.0.total_cmp(&b.0)).expect("some site")
+    }
+}
+
+fn part(site: Site) -> Option<Part> {
+    match site {
+        Site::Layer { part, .. } => Some(part),
+        _ => None,
+    }
+}
