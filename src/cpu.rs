@@ -67,15 +67,20 @@ impl Cpu {
         Program { recording, activations: RefCell::new(rooms) }
     }
 
-    /// Runs a program once; gives what it traced.
-    pub fn run(&self, program: &Program) -> Vec<Snapshot> {
+    /// Runs a program once, for a position; gives what it traced.
+    pub fn run(&self, program: &Program, position: u32) -> Vec<Snapshot> {
         let mut snapshots = vec![];
         for command in &program.recording.commands {
             match command {
                 Command::Dispatch(dispatch) => self.dispatch(program, dispatch),
                 Command::Observe(observation) => {
                     let words = self.words(program, observation.tensor);
-                    snapshots.push(snapshot(observation, &words));
+                    let pieces = observation.pieces(position);
+                    let copied: Vec<u32> = pieces
+                        .flat_map(|(first, count)| &words[first as usize..][..count as usize])
+                        .copied()
+                        .collect();
+                    snapshots.push(snapshot(observation, &copied));
                 }
             }
         }
@@ -151,10 +156,10 @@ impl Cpu {
     }
 }
 
-/// The observed columns of a tensor's words.
+/// The observed columns of the words that were copied.
 pub(crate) fn snapshot(observation: &Observation, words: &[u32]) -> Snapshot {
-    let Observation { site, tensor, columns: (first, width), shape } = observation;
-    let rows = words[..tensor.len() as usize].chunks_exact(tensor.width() as usize);
+    let Observation { site, tensor, columns: (first, width), shape, .. } = observation;
+    let rows = words.chunks_exact(tensor.width() as usize);
     let columns = rows.flat_map(|row| &row[*first as usize..][..*width as usize]);
     let data = columns.map(|word| f32::from_bits(*word)).collect();
     Snapshot { site: *site, shape: shape.clone(), data }

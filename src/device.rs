@@ -1,5 +1,7 @@
 //! The device that a model lives on: a GPU, or the CPU executor with the same calls.
 
+use std::ops::Range;
+
 use crate::cpu::{self, Cpu};
 use crate::error::Result;
 pub use crate::gpu::Timing;
@@ -131,22 +133,23 @@ impl Device {
         }
     }
 
-    /// Starts `times` replays of a program, after which `words` words of `results` from `first`
-    /// on are read.
+    /// Starts a replay of a program for each of `positions`, after which `words` words of `results`
+    /// from `first` on are read. Where they lie in rings is all that positions matter for here:
+    /// kernels know theirs from StepState.
     pub fn run(
         &self,
         program: &Program,
-        times: u32,
+        positions: Range<u32>,
         results: Option<(Buffer, u32, u32)>,
     ) -> Running {
         match (self, program) {
             (Device::Cpu(cpu), Program::Cpu(program)) => {
-                let snapshots = (0..times).flat_map(|_| cpu.run(program)).collect();
+                let snapshots = positions.flat_map(|position| cpu.run(program, position)).collect();
                 let words = results.map(|(buffer, first, words)| cpu.read(buffer, first, words));
                 Running::Done(Output { words: words.unwrap_or_default(), snapshots })
             }
             (Device::Gpu(gpu), Program::Gpu(program)) => {
-                Running::Gpu(gpu.run(program, times, results))
+                Running::Gpu(gpu.run(program, positions, results))
             }
             _ => panic!("a program runs on the device that compiled it"),
         }

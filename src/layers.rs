@@ -164,8 +164,14 @@ impl SelfAttention {
             rotary: self.rotary.filter(|_| matches!(keys, Keys::Ring { .. })),
             sites: [site(Part::Scores), site(Part::Weights)],
         });
-        if let Keys::Chunk { state, ring } = keys {
-            tape.store((rows, key, value), state, ring);
+        let slots = [batch, times, 2, groups, width];
+        match keys {
+            Keys::Chunk { state, ring } => {
+                tape.store((rows, key, value), state, ring);
+                tape.trace_columns(site(Part::Slot), rows, key, 2 * groups * width, &slots);
+            }
+            Keys::Ring { ring, .. } => tape.trace_slot(site(Part::Slot), ring, &slots),
+            Keys::Padded { .. } => {}
         }
         if let Keys::Ring { ring, .. } | Keys::Chunk { ring, .. } = keys {
             let shape = [batch, ring.capacity(), 2, groups, width];

@@ -5,7 +5,7 @@
 //! way:
 //!
 //! ```text
-//! error <- site <- kernel, tuning <- tape, recording <- weights <- ops <- cpu, gpu <- device
+//! error <- site <- kernel, tuning, ring <- tape, recording <- weights <- ops <- cpu, gpu <- device
 //!   <- loading <- layers <- models <- decode <- main (native), web (JavaScript)
 //! ```
 //!
@@ -24,6 +24,7 @@ pub mod loading;
 pub mod models;
 pub mod ops;
 pub mod recording;
+pub mod ring;
 pub mod site;
 pub mod tape;
 #[cfg(not(target_arch = "wasm32"))]

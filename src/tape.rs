@@ -2,6 +2,7 @@
 
 use crate::kernel::{Constant, Kernel};
 use crate::recording::Recording;
+use crate::ring::slot_of;
 use crate::site::{Filter, Site, Snapshot};
 use crate::tuning::Tuning;
 
@@ -92,17 +93,55 @@ pub struct Dispatch {
     pub grid: [u32; 3],
 }
 
-/// Some columns of a tensor, copied when the tape runs because somebody traces the site.
+/// Which rows of a tensor are observed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rows {
+    /// All of them.
+    All,
+    /// Of K-V rings `[B, C, ..]` the slot that the position at hand goes into.
+    Slot {
+        /// Slots that keep the first positions for good.
+        sinks: u32,
+    },
+}
+
+/// Part of a tensor, copied when the tape runs because somebody traces the site.
 #[derive(Debug, Clone)]
 pub struct Observation {
     /// The name that it is asked for by.
     pub site: Site,
     /// The tensor as it lies in memory.
     pub tensor: Tensor,
+    /// Rows that are copied.
+    pub rows: Rows,
     /// First column and number of columns of each of its rows.
     pub columns: (u32, u32),
     /// The shape under which the columns are shown.
     pub shape: Vec<usize>,
+}
+
+impl Observation {
+    /// Words that are copied.
+    pub fn words(&self) -> u32 {
+        match self.rows {
+            Rows::All => self.tensor.len(),
+            Rows::Slot { .. } => self.tensor.len() / self.tensor.shape()[1],
+        }
+    }
+
+    /// First word and number of words of each piece, when the tape runs for `position`.
+    pub fn pieces(&self, position: u32) -> impl Iterator<Item = (u32, u32)> {
+        let (count, stride, first, words) = match self.rows {
+            Rows::All => (1, 0, 0, self.tensor.len()),
+            Rows::Slot { sinks } => {
+                let [batch, capacity] = [self.tensor.shape()[0], self.tensor.shape()[1]];
+                let ring = self.tensor.len() / batch;
+                let slot = ring / capacity;
+                (batch, ring, slot_of(position, capacity, sinks) * slot, slot)
+            }
+        };
+        (0..count).map(move |b| (b * stride + first, words))
+    }
 }
 
 /// What a run of a tape gave.
@@ -181,21 +220,28 @@ impl Tape {
         shape: &[u32],
     ) {
         if self.wants(site) {
-            self.observe(site, tensor, (first, width), shape);
+            self.observe(site, tensor, Rows::All, (first, width), shape);
         }
     }
 
-    /// Appends a copy of some columns of `tensor`, whoever may want it.
-    pub fn observe(&mut self, site: Site, tensor: Tensor, columns: (u32, u32), shape: &[u32]) {
+    /// Appends a copy of part of `tensor`, whoever may want it.
+    pub fn observe(
+        &mut self,
+        site: Site,
+        tensor: Tensor,
+        rows: Rows,
+        columns: (u32, u32),
+        shape: &[u32],
+    ) {
         let (_, width) = columns;
+        let sizes = shape.iter().map(|size| *size as usize).collect();
+        let observation = Observation { site, tensor, rows, columns, shape: sizes };
         assert_eq!(
             shape.iter().product::<u32>(),
-            tensor.rows() * width,
+            observation.words() / tensor.width() * width,
             "{site}: {width} columns of {:?} can't be shown as {shape:?}",
             tensor.shape(),
         );
-        let shape = shape.iter().map(|size| *size as usize).collect();
-        let observation = Observation { site, tensor, columns, shape };
         match &mut self.deferred {
             Some(kept) if kept.output == tensor => kept.observations.push(observation),
             _ => self.commands.push(Command::Observe(observation)),

@@ -37,6 +37,12 @@ fn a_wrong_weight_is_detected() {
     pollster::block_on(laws_causal::a_wrong_weight_is_detected(&gpu()));
 }
 
+#[test]
+fn a_slot_is_the_rings() {
+    pollster::block_on(laws_causal::a_slot_is_the_rings(&gpu()));
+    pollster::block_on(laws_causal::a_slot_is_the_rings(&cpu()));
+}
+
 /// A norm of queries, as later families have it, is named; the masks that GPT-2 files hold are not.
 #[test]
 fn a_tensor_that_no_layer_reads_is_refused_unless_it_is_harmless() {

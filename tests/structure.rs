@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const ROWS: &[&[&str]] = &[
     &["error"],
     &["site"],
-    &["kernel", "tuning"],
+    &["kernel", "tuning", "ring"],
     // A tape ends as a recording; the two are one idea in two files.
     &["tape", "recording"],
     &["weights"],

@@ -208,7 +208,7 @@ impl Prompt<'_> {
             self.device.upload(buffers.of(held), ids);
             self.device.upload(buffers.of(self.state), &state_at(first, 0));
             let (_, program) = &programs[programs.len() - 1];
-            let launched = (first, self.device.run(program, 1, None));
+            let launched = (first, self.device.run(program, first..first + 1, None));
             if let Some((first, running)) = under_way.replace(launched) {
                 traces.push((first, self.device.finish(running).await?.snapshots));
             }

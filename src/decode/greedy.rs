@@ -95,7 +95,7 @@ impl Decoding {
 
         device.prepare(&[&encode, &step]).await;
         let encode = device.compile(encode)?;
-        let running = device.run(&encode, 1, None);
+        let running = device.run(&encode, 0..1, None);
         let step = device.compile(step)?;
         let encoded = device.finish(running).await;
         device.discard(&encode);

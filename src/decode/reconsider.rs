@@ -49,7 +49,7 @@ impl Generator {
         device.prepare(&[&recording]).await;
         let program = device.compile(recording)?;
         let read = (buffers.of(results), 0, results.len());
-        let output = device.finish(device.run(&program, 1, Some(read))).await;
+        let output = device.finish(device.run(&program, 0..1, Some(read))).await;
         device.discard(&program);
         Ok(Row::read(&output?.words, candidates as usize))
     }

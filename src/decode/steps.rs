@@ -67,8 +67,9 @@ impl Steps {
         let width = self.step_words();
         let row = self.launched % self.results.shape()[0];
         let results = (self.buffers.of(self.results), row * width, times * width);
+        let first = self.launched;
         self.launched += times;
-        self.device.run(&self.program, times, Some(results))
+        self.device.run(&self.program, first..self.launched, Some(results))
     }
 
     fn step_words(&self) -> u32 {

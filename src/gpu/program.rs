@@ -1,5 +1,6 @@
 //! A recording on the GPU: pipelines, bind groups built once, a static arena; replayed by `run`.
 
+use std::ops::Range;
 use std::rc::Rc;
 
 use super::Gpu;
@@ -27,10 +28,8 @@ pub(super) enum Step {
         grid: [u32; 3],
         work: Work,
     },
-    Observe {
-        source: wgpu::Buffer,
-        words: u32,
-    },
+    /// The next of the program's observations.
+    Observe { source: wgpu::Buffer },
 }
 
 impl Program {
@@ -64,7 +63,7 @@ impl Gpu {
                     step
                 }
                 Command::Observe(Observation { tensor, .. }) => {
-                    Step::Observe { source: places.buffer(*tensor), words: tensor.len() }
+                    Step::Observe { source: places.buffer(*tensor) }
                 }
             });
         }
@@ -73,31 +72,33 @@ impl Gpu {
         Ok(Program { steps, observations, arena })
     }
 
-    /// Submits `times` replays, and copies what was observed and `words` of `results`.
+    /// Submits a replay for each of `positions`, and copies what was observed and `words` of
+    /// `results`.
     pub fn run(
         &self,
         program: &Program,
-        times: u32,
+        positions: Range<u32>,
         results: Option<(Buffer, u32, u32)>,
     ) -> Reading {
-        let observed: u32 = program.observations.iter().map(|o| o.tensor.len()).sum();
+        let times = positions.len();
+        let observed: u32 = program.observations.iter().map(Observation::words).sum();
         let read = results.map_or(0, |(_, _, words)| words);
-        let staging = self.staging.take(&self.device, observed * times + read);
+        let staging = self.staging.take(&self.device, observed * times as u32 + read);
         let mut encoder = self.device.create_command_encoder(&Default::default());
         let mut at = 0;
-        for _ in 0..times {
+        for position in positions {
+            let mut observations = program.observations.iter();
             let mut steps = program.steps.iter().peekable();
             while let Some(step) = steps.next() {
                 match step {
-                    Step::Observe { source, words } => {
-                        encoder.copy_buffer_to_buffer(
-                            source,
-                            0,
-                            &staging,
-                            at,
-                            4 * u64::from(*words),
-                        );
-                        at += 4 * u64::from(*words);
+                    Step::Observe { source } => {
+                        let observation =
+                            observations.next().expect("as many as steps of its kind");
+                        for (first, words) in observation.pieces(position) {
+                            let [first, size] = [first, words].map(|count| 4 * u64::from(count));
+                            encoder.copy_buffer_to_buffer(source, first, &staging, at, size);
+                            at += size;
+                        }
                     }
                     // One pass for all dispatches up to the next copy.
                     Step::Dispatch { .. } => {

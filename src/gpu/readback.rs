@@ -40,7 +40,7 @@ pub struct Reading {
     staging: wgpu::Buffer,
     mapped: Mapped,
     observations: Rc<Vec<Observation>>,
-    times: u32,
+    times: usize,
     words: u32,
 }
 
@@ -48,7 +48,7 @@ impl Reading {
     pub(super) fn new(
         staging: wgpu::Buffer,
         observations: Rc<Vec<Observation>>,
-        times: u32,
+        times: usize,
         words: u32,
     ) -> Reading {
         let mapped = Mapped::default();
@@ -78,7 +78,7 @@ impl Reading {
         let mut at = 0;
         for _ in 0..self.times {
             for observation in self.observations.iter() {
-                let size = observation.tensor.len() as usize;
+                let size = observation.words() as usize;
                 output.snapshots.push(snapshot(observation, &words[at..at + size]));
                 at += size;
             }

@@ -163,11 +163,12 @@ impl Config {
     }
 }
 
-const ATTENTION: [Part; 10] = [
+const ATTENTION: [Part; 11] = [
     Part::Norm,
     Part::Query,
     Part::Key,
     Part::Value,
+    Part::Slot,
     Part::Ring,
     Part::Scores,
     Part::Weights,

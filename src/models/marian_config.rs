@@ -179,6 +179,7 @@ impl Config {
         for layer in 0..self.decoder.layers {
             let site = |block, part| Site::decoder(layer, block, part);
             sites.extend(QUERY_KEY_VALUE.map(|part| site(Block::SelfAttention, part)));
+            sites.push(site(Block::SelfAttention, Part::Slot));
             sites.push(site(Block::SelfAttention, Part::Ring));
             sites.extend(ATTENDED.map(|part| site(Block::SelfAttention, part)));
             sites.push(site(Block::CrossAttention, Part::Query));

@@ -4,8 +4,9 @@ use bytemuck::{Pod, Zeroable};
 
 use crate::kernel::{Access, Call, Kernel, floats, floats_mut};
 use crate::ops::choose::POSITION;
-use crate::ops::store::{Ring, slot_of};
+use crate::ops::store::Ring;
 use crate::ops::{groups, rotary};
+use crate::ring::slot_of;
 use crate::site::Site;
 use crate::tape::{Dispatch, Tape, Tensor};
 

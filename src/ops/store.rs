@@ -5,7 +5,9 @@ use bytemuck::{Pod, Zeroable};
 use crate::kernel::{Access, Call, Kernel};
 use crate::ops::choose::POSITION;
 use crate::ops::groups;
-use crate::tape::{Dispatch, Tape, Tensor};
+use crate::ring::slot_of;
+use crate::site::Site;
+use crate::tape::{Dispatch, Rows, Tape, Tensor};
 
 /// The descriptor.
 pub const KERNEL: Kernel = Kernel {
@@ -36,14 +38,6 @@ impl Ring {
     /// C
     pub fn capacity(&self) -> u32 {
         self.slots.shape()[1]
-    }
-}
-
-/// The slot of a position.
-pub fn slot_of(position: u32, capacity: u32, sinks: u32) -> u32 {
-    match position.checked_sub(sinks) {
-        None => position,
-        Some(after) => sinks + after % (capacity - sinks),
     }
 }
 
@@ -87,6 +81,15 @@ impl Tape {
             tensors: vec![rows, state, ring.slots],
             grid: [groups(items, workgroup, self.tuning.most_workgroups), 1, 1],
         });
+    }
+
+    /// Appends a copy of the slot of `ring` that a step writes, shown as `shape`, or nothing if
+    /// nobody asked: the whole ring is C times as much.
+    pub fn trace_slot(&mut self, site: Site, ring: Ring, shape: &[u32]) {
+        if self.wants(site) {
+            let rows = Rows::Slot { sinks: ring.sinks };
+            self.observe(site, ring.slots, rows, (0, ring.slots.width()), shape);
+        }
     }
 }
 

@@ -85,6 +85,9 @@ words! {
         Key = "key",
         /// Values, `[G, K]` a position.
         Value = "value",
+        /// What a position puts into its slot of the ring: its key, turned where positions are
+        /// rotary, and its value, `[2, G, K]` a position.
+        Slot = "slot",
         /// The K-V ring as it stands in memory, `[C, 2, G, K]`.
         Ring = "ring",
         /// `q·k / √K` before masking.

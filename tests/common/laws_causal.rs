@@ -5,6 +5,7 @@ use std::rc::Rc;
 use glassformer::decode::{GenerateOptions, Generation, Generator, Step};
 use glassformer::device::Device;
 use glassformer::models::causal::Causal;
+use glassformer::ring::slot_of;
 use glassformer::site::{Site, Snapshot};
 use glassformer::weights::Storage;
 
@@ -189,6 +190,33 @@ async fn every_site_fires_once(golden: &Golden<Causal>, generator: &Rc<Generator
     }
     for step in steps {
         assert_eq!(names(&step.trace), sorted(generator.config().sites()), "{}", step.position);
+    }
+}
+
+/// What a position puts into its slot is what the ring has there after the step, also when that
+/// has gone round, with and without sinks.
+pub async fn a_slot_is_the_rings(device: &Rc<Device>) {
+    let generator = golden::ALL[3].load(device, Storage::F32);
+    for sinks in [0, 3] {
+        let trace = ["decoder.1.self_attention.slot", "decoder.1.self_attention.ring"];
+        let options = GenerateOptions {
+            trace: trace.map(str::to_string).to_vec(),
+            ring_capacity: Some(8),
+            sinks,
+            ..GenerateOptions::default()
+        };
+        let prompt = golden::ALL[3].reference().prompt;
+        let (_, steps) = write(&generator, &prompt[..3], 20, options).await;
+        let mut written = std::collections::BTreeSet::new();
+        for step in &steps {
+            let [slot, ring] = &step.trace[..] else { panic!("two sites are traced") };
+            let own = slot_of(step.position, 8, sinks);
+            let start = own as usize * slot.data.len();
+            assert_eq!(slot.data, ring.data[start..][..slot.data.len()], "at {}", step.position);
+            assert!(slot.data.iter().any(|value| *value != 0.0));
+            written.insert(own);
+        }
+        assert!(written.len() as u32 >= 8 - sinks && steps.len() > 16, "the ring has gone round");
     }
 }
 

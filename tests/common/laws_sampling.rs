@@ -74,7 +74,7 @@ pub async fn draws(
     tape.choose(row, choice);
     let program = device.compile(tape.finish()).expect("a program");
     let read = held.last().map(|results| (*results, 0, times * width));
-    let output = device.finish(device.run(&program, times, read)).await.expect("a run");
+    let output = device.finish(device.run(&program, 0..times, read)).await.expect("a run");
     device.discard(&program);
     held.into_iter().for_each(|buffer| device.release(buffer));
     let k = best as usize;

@@ -5,7 +5,7 @@ use glassformer::device::Device;
 use glassformer::ops::weight::Weight;
 use glassformer::recording::Recording;
 use glassformer::site::{Block, Filter, Part, Site};
-use glassformer::tape::{Buffer, Tape, Tensor};
+use glassformer::tape::{Buffer, Rows, Tape, Tensor};
 use glassformer::tuning::Tuning;
 use glassformer::weights::{Packed, Storage};
 
@@ -141,7 +141,7 @@ impl<'a> Sketch<'a> {
     /// Asks for columns of it.
     pub fn show_columns(&mut self, tensor: Tensor, columns: (u32, u32), compare: Compare) {
         let site = shown_site(self.shown.len());
-        self.tape.observe(site, tensor, columns, &[tensor.rows(), columns.1]);
+        self.tape.observe(site, tensor, Rows::All, columns, &[tensor.rows(), columns.1]);
         self.shown.push(compare);
     }
 
@@ -159,7 +159,7 @@ impl<'a> Sketch<'a> {
         let kernel = recording.dispatches().last().map_or("none", |last| last.kernel.name);
         let program = device.compile(recording).expect("a program");
         device.poison(&program);
-        let output = device.finish(device.run(&program, 1, None)).await.expect("a run");
+        let output = device.finish(device.run(&program, 0..1, None)).await.expect("a run");
         device.discard(&program);
         buffers.into_iter().for_each(|buffer| device.release(buffer));
         let compare = |site: Site| {

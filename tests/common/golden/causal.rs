@@ -83,6 +83,16 @@ impl Reference {
         let first = first as usize;
         let (expected, found) = pairs.of(&name);
         match part(*site) {
+            Some(Part::Slot) => {
+                let width = shape[3] * shape[4];
+                for t in 0..shape[1] {
+                    for part in [".turned_key", ".value"] {
+                        let (_, golden) = self.sites.read(&name.replace(".slot", part));
+                        expected.extend(&golden[(first + t) * width..][..width]);
+                    }
+                }
+                found.extend(data);
+            }
             Some(Part::Ring) => {
                 let width = shape[3] * shape[4];
                 let key = self.sites.read(&name.replace(".ring", ".turned_key")).1;

@@ -1,5 +1,6 @@
 //! The golden MarianMT models: what they should compute, beside what they do.
 
+use std::ops::RangeInclusive;
 use std::rc::Rc;
 
 use glassformer::decode::{Decoding, Options, Step, Translator};
@@ -81,8 +82,14 @@ impl Reference {
         let Snapshot { site, shape, data } = snapshot;
         let (expected, found) = pairs.of(&site.to_string());
         let part = part(*site);
-        if part == Some(Part::Ring) {
-            return self.pair_ring(expected, found, snapshot, step.unwrap_or(0));
+        match (part, step) {
+            (Some(Part::Ring), Some(t)) => {
+                return self.pair_slots(expected, found, snapshot, 0..=t);
+            }
+            (Some(Part::Slot), Some(t)) => {
+                return self.pair_slots(expected, found, snapshot, t..=t);
+            }
+            _ => {}
         }
         let (golden_shape, golden) = self.sites.read(&site.to_string());
         for (b, source) in self.sources.iter().enumerate() {
@@ -113,25 +120,28 @@ impl Reference {
         }
     }
 
-    /// A ring that has not wrapped holds the keys and values of all steps so far.
-    fn pair_ring(
+    /// A ring that has not wrapped holds the keys and values of all steps so far, a slot those of
+    /// its own.
+    fn pair_slots(
         &self,
         expected: &mut Vec<f32>,
         found: &mut Vec<f32>,
         snapshot: &Snapshot,
-        step: usize,
+        positions: RangeInclusive<usize>,
     ) {
         let Snapshot { site, shape, data } = snapshot;
         let name = site.to_string();
+        let (block, _) = name.rsplit_once('.').expect("a part of a block");
         let [key, value] =
-            [".key", ".value"].map(|part| self.sites.read(&name.replace(".ring", part)).1);
+            ["key", "value"].map(|part| self.sites.read(&format!("{block}.{part}")).1);
         let width = shape[3] * shape[4];
-        let active = (0..self.tokens.len()).filter(|b| step < self.tokens[*b].len());
-        for (b, slot) in active.flat_map(|b| (0..=step).map(move |slot| (b, slot))) {
-            let at = (b * self.most_tokens + slot) * width;
+        let active = (0..self.tokens.len()).filter(|b| *positions.end() < self.tokens[*b].len());
+        for (b, position) in active.flat_map(|b| positions.clone().map(move |p| (b, p))) {
+            let at = (b * self.most_tokens + position) * width;
             expected.extend(&key[at..][..width]);
             expected.extend(&value[at..][..width]);
-            found.extend(&data[(b * shape[1] + slot) * 2 * width..][..2 * width]);
+            let row = b * shape[1] + position - positions.start();
+            found.extend(&data[row * 2 * width..][..2 * width]);
         }
     }
 
