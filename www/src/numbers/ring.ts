@@ -1,4 +1,4 @@
-// The K-V ring after a step, slot by slot, as the `ring` tensor held it when a slot was written.
+// The K-V ring after a step, slot by slot: what each position put there.
 import type { Ring, Snapshot, Token } from 'glassformer'
 import { snapshot, type Query } from './attention'
 
@@ -36,28 +36,25 @@ export interface RingStep {
 }
 
 /**
- * `steps` up to the one shown, and all queries up to its own. Of `[C, 2, G, K]`, key then value,
- * the first step has every slot and a later one the slot that it wrote.
+ * `step` is the one shown, `queries` are all up to its own: the tensors of each have what it put into
+ * its slot, `[T, 2, G, K]`, key then value.
  */
 export function ringContent(
-  steps: readonly RingStep[],
+  step: RingStep,
   queries: readonly Query[],
   layer: number,
   head: number,
   heads: number,
 ): RingContent {
-  const step = steps.at(-1)!
-  const site = `decoder.${layer}.self_attention.ring`
-  const rings = steps.map(({ trace }) => snapshot(trace, site))
+  const site = `decoder.${layer}.self_attention.slot`
+  const own = snapshot(step.trace, site)
   const weights = snapshot(step.trace, `decoder.${layer}.self_attention.weights`)
-  const [, , groups = 0, width = 0] = rings[0]!.shape
+  const [, , groups = 0, width = 0] = own.shape
   const used = weights.shape.at(-1)!
   const group = Math.floor((head * groups) / heads)
-  const first = steps[0]!.position
-  const vector = (slot: number, position: number, which: 0 | 1) => {
-    const writer = Math.max(0, position - first)
-    const { shape, data } = rings[writer]!
-    const row = shape[0] === 1 ? 0 : slot
+  const vector = (position: number, which: 0 | 1) => {
+    const { trace, row } = queries[position]!
+    const { data } = snapshot(trace, site)
     const start = ((row * 2 + which) * groups + group) * width
     return data.subarray(start, start + width)
   }
@@ -67,8 +64,8 @@ export function ringContent(
     const empty = { position: null, token: null, weight: null, key: null, value: null }
     const sink = slot < sinks
     if (position < 0) return { slot, sink, state: 'free', ...empty }
-    const key = vector(slot, position, 0)
-    const value = vector(slot, position, 1)
+    const key = vector(position, 0)
+    const value = vector(position, 1)
     for (const number of key) reach.key = Math.max(reach.key, Math.abs(number))
     for (const number of value) reach.value = Math.max(reach.value, Math.abs(number))
     return {
@@ -84,5 +81,5 @@ export function ringContent(
   })
   const before = queries.at(-2)?.held[written] ?? -1
   const replaced = before < 0 ? null : before
-  return { site, shape: rings[0]!.shape, slots, replaced, reach }
+  return { site, shape: own.shape, slots, replaced, reach }
 }

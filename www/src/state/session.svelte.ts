@@ -113,10 +113,7 @@ export abstract class Session<
       this.run = { ...this.run, first: this.run.first ?? this.keptFirst(value as First) }
     } else {
       const step = value as Step
-      // The first step keeps the ring whole, with what the pass before it wrote.
-      const written = this.run.steps.length === 0 ? null : step.ring.written
-      const trace = kept(step.trace, step.ring.used, written)
-      const steps = [...this.run.steps, { ...step, trace }]
+      const steps = [...this.run.steps, { ...step, trace: kept(step.trace, step.ring.used) }]
       this.run = { ...this.run, steps, finished: step.finish !== null }
       if (step.finish) this.#leave()
     }

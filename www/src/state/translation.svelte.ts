@@ -10,7 +10,7 @@ const TRACE = [
   'encoder.*.self_attention.weights',
   'decoder.*.self_attention.scores',
   'decoder.*.self_attention.weights',
-  'decoder.*.self_attention.ring',
+  'decoder.*.self_attention.slot',
   'decoder.*.cross_attention.scores',
   'decoder.*.cross_attention.weights',
 ]

@@ -18,7 +18,7 @@ const MODEL = new URL(`models/${SHIPPED}/`, document.baseURI)
 const TRACE = [
   'decoder.*.self_attention.scores',
   'decoder.*.self_attention.weights',
-  'decoder.*.self_attention.ring',
+  'decoder.*.self_attention.slot',
   'logits',
 ]
 const CANDIDATES = 12
@@ -133,10 +133,10 @@ class WritingSession extends Session<TextGenerator, Task, Reading, WriteStep> {
   protected override keptFirst(first: Reading): Reading {
     let capacity = 0
     const traces = first.traces.map((chunk) => {
-      const attention = chunk.trace.filter(({ site }) => !site.endsWith('.ring'))
-      const [, rows = 0, slots = 0] = attention[0]?.shape ?? []
+      const weights = chunk.trace.find(({ site }) => site.endsWith('.weights'))
+      const [, rows = 0, slots = 0] = weights?.shape ?? []
       capacity = slots
-      return { ...chunk, trace: kept(attention, chunk.first + rows) }
+      return { ...chunk, trace: kept(chunk.trace, chunk.first + rows) }
     })
     return { ...first, traces, capacity }
   }
