@@ -88,6 +88,7 @@ async fn decoder_only_models_agree_with_pytorch() {
 async fn writing_obeys_its_laws() {
     let device = Rc::new(gpu().await);
     laws_causal::writing_obeys_its_laws(&device).await;
+    laws_causal::a_slot_is_the_rings(&device).await;
     laws_causal::a_prompt_may_be_taken_in_anyhow(&device).await;
     laws_generation::all(&device).await;
 }
