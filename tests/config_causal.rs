@@ -44,7 +44,7 @@ fn published_checkpoints_are_read() {
     assert_eq!((config.inner_width, config.activation), (3072, Activation::GeluTanh));
     assert_eq!((config.norm, config.gated, config.tie_head), (Kind::Layer, false, true));
     assert_eq!(config.end_tokens, [50256]);
-    assert_eq!(config.sites().len(), 2 + 12 * (10 + 5) + 3);
+    assert_eq!(config.sites().len(), 2 + 12 * (11 + 5) + 3);
 
     let generation = json!({
         "_from_model_config": true, "bos_token_id": 1, "eos_token_id": [2, 0], "do_sample": true,
@@ -58,7 +58,7 @@ fn published_checkpoints_are_read() {
     assert_eq!((config.attention_bias, config.inner_bias), (false, false));
     assert_eq!(config.end_tokens, [2, 0]);
     let sites = config.sites();
-    assert_eq!(sites.len(), 1 + 30 * (10 + 6) + 3);
+    assert_eq!(sites.len(), 1 + 30 * (11 + 6) + 3);
     for site in sites {
         assert_eq!(site.to_string().parse::<Site>().unwrap(), site);
     }
