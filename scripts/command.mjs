@@ -1,6 +1,7 @@
 // What the commands that run in headless Chrome share: a page with the package, tables, errors.
 
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { launchChrome, openPage } from './chrome.mjs'
 import { serve } from './serve.mjs'
@@ -10,6 +11,13 @@ export class UsageError extends Error {}
 
 /** The path of what lies at `name` in the project. */
 export const inProject = (name) => fileURLToPath(new URL(`../${name}`, import.meta.url))
+
+/** The path of a model that the caller named. */
+export function modelAt(given) {
+  const path = resolve(given)
+  if (!existsSync(path)) throw new UsageError(`There is no model at ${path}.`)
+  return path
+}
 
 /** Runs `main`; what goes wrong is said in a line, with the usage where the call was at fault. */
 export async function run(name, usage, main) {

@@ -1,9 +1,18 @@
 // Writes with the npm package in headless Chrome: node generate.mjs [options] PROMPT.
 
-import { existsSync, readFileSync, statSync } from 'node:fs'
-import { basename, dirname, resolve } from 'node:path'
+import { readFileSync, statSync } from 'node:fs'
+import { basename, dirname } from 'node:path'
 import { parseArgs } from 'node:util'
-import { inProject, run, sayAdapter, table, UsageError, visible, withPage } from './command.mjs'
+import {
+  inProject,
+  modelAt,
+  run,
+  sayAdapter,
+  table,
+  UsageError,
+  visible,
+  withPage,
+} from './command.mjs'
 import { fetchSmolLM2 } from './fetch_smollm2.mjs'
 
 const USAGE = `usage: ./build.sh generate [--native] [options] PROMPT
@@ -71,8 +80,7 @@ function readArguments() {
 /** What to serve, and the address of the model there. */
 async function placeOf(model) {
   if (/^(hf:|https?:)/.test(model)) return { mounts: {}, address: model }
-  const path = model === 'smollm2-135m' ? await fetchSmolLM2() : resolve(model)
-  if (!existsSync(path)) throw new UsageError(`There is no model at ${path}.`)
+  const path = model === 'smollm2-135m' ? await fetchSmolLM2() : modelAt(model)
   if (statSync(path).isDirectory()) return { mounts: { '/model/': path }, address: '/model/' }
   const address = `/model/${encodeURIComponent(basename(path))}`
   return { mounts: { '/model/': dirname(path) }, address }

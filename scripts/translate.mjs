@@ -1,11 +1,10 @@
 // Translates with the npm package in headless Chrome: node translate.mjs [--plain | --ids] [-] TEXT…
 
-import { existsSync } from 'node:fs'
-import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import {
   inProject,
   linesOfInput,
+  modelAt,
   run,
   sayAdapter,
   table,
@@ -46,9 +45,7 @@ function readArguments() {
   const texts = positionals.flatMap((text) => (text === '-' ? linesOfInput() : [text]))
   if (help || positionals.length === 0)
     throw new UsageError(help ? '' : 'There is no text to translate.')
-  const model = resolve(options.model)
-  if (!existsSync(model)) throw new UsageError(`There is no model at ${model}.`)
-  return { ...options, texts, model }
+  return { ...options, texts, model: modelAt(options.model) }
 }
 
 /** Loads the model in the page and leaves it as `translator` on its window. */

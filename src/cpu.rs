@@ -74,13 +74,8 @@ impl Cpu {
             match command {
                 Command::Dispatch(dispatch) => self.dispatch(program, dispatch),
                 Command::Observe(observation) => {
-                    let words = self.words(program, observation.tensor);
-                    let pieces = observation.pieces(position);
-                    let copied: Vec<u32> = pieces
-                        .flat_map(|(first, count)| &words[first as usize..][..count as usize])
-                        .copied()
-                        .collect();
-                    snapshots.push(snapshot(observation, &copied));
+                    let words = self.observed(program, observation, position);
+                    snapshots.push(snapshot(observation, &words));
                 }
             }
         }
@@ -102,10 +97,16 @@ impl Cpu {
         body(words)
     }
 
-    fn words(&self, program: &Program, tensor: Tensor) -> Vec<u32> {
-        match tensor.place {
-            Place::Resident(buffer) => self.with(buffer, |words| words.clone()),
-            Place::Activation(id) => program.activations.borrow()[id as usize].clone(),
+    /// The words that an observation copies.
+    fn observed(&self, program: &Program, observation: &Observation, position: u32) -> Vec<u32> {
+        let copy = |words: &[u32]| {
+            let pieces = observation.pieces(position);
+            let piece = |(first, count)| &words[first as usize..][..count as usize];
+            pieces.flat_map(piece).copied().collect()
+        };
+        match observation.tensor.place {
+            Place::Resident(buffer) => self.with(buffer, |words| copy(words)),
+            Place::Activation(id) => copy(&program.activations.borrow()[id as usize]),
             Place::Nowhere => vec![],
         }
     }

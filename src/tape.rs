@@ -123,10 +123,8 @@ pub struct Observation {
 impl Observation {
     /// Words that are copied.
     pub fn words(&self) -> u32 {
-        match self.rows {
-            Rows::All => self.tensor.len(),
-            Rows::Slot { .. } => self.tensor.len() / self.tensor.shape()[1],
-        }
+        // As many for every position.
+        self.pieces(0).map(|(_, words)| words).sum()
     }
 
     /// First word and number of words of each piece, when the tape runs for `position`.

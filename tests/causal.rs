@@ -8,7 +8,6 @@ use std::rc::Rc;
 
 use common::golden::causal;
 use common::{cases, laws_causal, laws_generation, native};
-use glassformer::decode::Generator;
 use glassformer::device::Device;
 use glassformer::tuning::Tuning;
 use glassformer::weights::Storage;
@@ -55,18 +54,7 @@ fn a_tensor_that_no_layer_reads_is_refused_unless_it_is_harmless() {
         let one = TensorView::new(Dtype::F32, vec![1], &[0; 4]).expect("a tensor");
         let tensors = file.tensors().into_iter().chain([(name.to_string(), one)]);
         let weights = safetensors::serialize(tensors, None).expect("a file");
-        let [config, generation] = [golden.config, golden.generation];
-        let length = weights.len() as u64;
-        let loaded = Generator::load(
-            cpu(),
-            config,
-            generation,
-            &weights[..],
-            length,
-            Storage::F32,
-            &|_, _| (),
-        );
-        match loaded {
+        match golden.try_load(&cpu(), Storage::F32, golden.generation, &weights) {
             Ok(_) => assert!(!is_refused, "{name}"),
             Err(error) => {
                 assert!(is_refused && error.to_string().contains(name), "{error}");

@@ -1,8 +1,9 @@
 """Compare the engine's greedy tokens with PyTorch's: python compare_engine.py MODEL FILE ENGINE.
 
 FILE has lines of Chinese<TAB>English. ENGINE is the program `glassformer`, built by
-`cargo build --release`, or `../build.sh`, which runs the npm package in headless Chrome. For each storage (--storage, f32 and int8) it prints how many sentences
-differ, and for each of these both tokens where they part and what PyTorch in f32 thinks of the two.
+`cargo build --release`, or `../build.sh`, which runs the npm package in headless Chrome. For each
+storage (--storage, f32 and int8) it prints how many sentences differ, and for each of these both
+tokens where they part and what PyTorch in f32 thinks of the two.
 """
 
 import argparse

@@ -1,8 +1,9 @@
 """Write a run as a model folder: python export.py RUN MODEL [--average N] [--mix OTHER SHARE].
 
 Averages the last N saved weights, mixes in a share of those of another exported model, which the
-run began with (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models"), rounds them to f16 and writes config.json, model.safetensors,
-tokenizer.json, tokenizer_config.json and generation_config.json. A README.md in MODEL stays.
+run began with (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models"), rounds them to f16
+and writes config.json, model.safetensors, tokenizer.json, tokenizer_config.json and
+generation_config.json. A README.md in MODEL stays.
 """
 
 import argparse

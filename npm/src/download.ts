@@ -3,7 +3,7 @@
 import { GlassformerError } from './errors.js'
 
 /** What a status means for a visitor. Hugging Face answers 401 where there is no such model, too. */
-const refusals: Record<number, string> = {
+const REFUSALS: Record<number, string> = {
   401: 'needs an account, or there is no such model',
   403: 'is not for everyone',
   404: 'is not there',
@@ -149,5 +149,5 @@ function accepted(url: string, response: Response): Response {
   if (response.ok) return response
   const { status, statusText } = response
   const said = `HTTP ${status} ${statusText}`.trim()
-  throw new GlassformerError('download', `${url} ${refusals[status] ?? OTHERWISE} (${said}).`)
+  throw new GlassformerError('download', `${url} ${REFUSALS[status] ?? OTHERWISE} (${said}).`)
 }

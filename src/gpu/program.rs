@@ -28,8 +28,10 @@ pub(super) enum Step {
         grid: [u32; 3],
         work: Work,
     },
-    /// The next of the program's observations.
-    Observe { source: wgpu::Buffer },
+    Observe {
+        source: wgpu::Buffer,
+        observation: Observation,
+    },
 }
 
 impl Program {
@@ -62,9 +64,10 @@ impl Gpu {
                     offset += ALIGNMENT;
                     step
                 }
-                Command::Observe(Observation { tensor, .. }) => {
-                    Step::Observe { source: places.buffer(*tensor) }
-                }
+                Command::Observe(observation) => Step::Observe {
+                    source: places.buffer(observation.tensor),
+                    observation: observation.clone(),
+                },
             });
         }
         arena.extend([unread, unwritten, uniforms]);
@@ -87,13 +90,10 @@ impl Gpu {
         let mut encoder = self.device.create_command_encoder(&Default::default());
         let mut at = 0;
         for position in positions {
-            let mut observations = program.observations.iter();
             let mut steps = program.steps.iter().peekable();
             while let Some(step) = steps.next() {
                 match step {
-                    Step::Observe { source } => {
-                        let observation =
-                            observations.next().expect("as many as steps of its kind");
+                    Step::Observe { source, observation } => {
                         for (first, words) in observation.pieces(position) {
                             let [first, size] = [first, words].map(|count| 4 * u64::from(count));
                             encoder.copy_buffer_to_buffer(source, first, &staging, at, size);

@@ -3,8 +3,8 @@
 import { createServer } from 'node:https'
 import { makeCertificate } from '../../scripts/certificate.mjs'
 
-const HUB = 'huggingface.co'
-const STORE = 'store.hf.example'
+export const HUB = 'huggingface.co'
+export const STORE = 'store.hf.example'
 
 /**
  * Plays it for a Chrome that was launched with `hosts`. `read(path)` gives the bytes of

@@ -83,29 +83,22 @@ impl Reference {
         let first = first as usize;
         let (expected, found) = pairs.of(&name);
         match part(*site) {
-            Some(Part::Slot) => {
+            Some(part @ (Part::Slot | Part::Ring)) => {
                 let width = shape[3] * shape[4];
-                for t in 0..shape[1] {
-                    for part in [".turned_key", ".value"] {
-                        let (_, golden) = self.sites.read(&name.replace(".slot", part));
-                        expected.extend(&golden[(first + t) * width..][..width]);
-                    }
-                }
-                found.extend(data);
-            }
-            Some(Part::Ring) => {
-                let width = shape[3] * shape[4];
-                let key = self.sites.read(&name.replace(".ring", ".turned_key")).1;
-                let value = self.sites.read(&name.replace(".ring", ".value")).1;
+                let (block, _) = name.rsplit_once('.').expect("a part of a block");
+                let [key, value] = ["turned_key", "value"]
+                    .map(|part| self.sites.read(&format!("{block}.{part}")).1);
                 // A ring that has not wrapped; how far a chunk filled it, its other sites say.
-                let filled =
-                    data.chunks(2 * width).take_while(|slot| slot.iter().any(|x| *x != 0.0));
-                for (position, slot) in filled.enumerate() {
+                let is_ring = part == Part::Ring;
+                let is_filled = |slot: &&[f32]| !is_ring || slot.iter().any(|x| *x != 0.0);
+                let slots = data.chunks(2 * width).take_while(is_filled);
+                for (position, slot) in (if is_ring { 0 } else { first }..).zip(slots) {
                     expected.extend(&key[position * width..][..width]);
                     expected.extend(&value[position * width..][..width]);
                     found.extend(slot);
                 }
-                assert!(found.len() > first * width, "{name}: the ring has been filled");
+                let least = if is_ring { first * width } else { 0 };
+                assert!(found.len() > least, "{name}: the ring has been filled");
             }
             Some(Part::Scores | Part::Weights) => {
                 let (golden_shape, golden) = self.sites.read(&name);

@@ -82,14 +82,13 @@ impl Reference {
         let Snapshot { site, shape, data } = snapshot;
         let (expected, found) = pairs.of(&site.to_string());
         let part = part(*site);
-        match (part, step) {
-            (Some(Part::Ring), Some(t)) => {
-                return self.pair_slots(expected, found, snapshot, 0..=t);
-            }
-            (Some(Part::Slot), Some(t)) => {
-                return self.pair_slots(expected, found, snapshot, t..=t);
-            }
-            _ => {}
+        let positions = match (part, step) {
+            (Some(Part::Ring), Some(t)) => Some(0..=t),
+            (Some(Part::Slot), Some(t)) => Some(t..=t),
+            _ => None,
+        };
+        if let Some(positions) = positions {
+            return self.pair_slots(expected, found, snapshot, positions);
         }
         let (golden_shape, golden) = self.sites.read(&site.to_string());
         for (b, source) in self.sources.iter().enumerate() {

@@ -9,6 +9,7 @@ use std::rc::Rc;
 
 use glassformer::decode::{Loaded, Model};
 use glassformer::device::Device;
+use glassformer::error::Result;
 use glassformer::site::{Part, Site};
 use glassformer::weights::Storage;
 use safetensors::SafeTensors;
@@ -52,11 +53,21 @@ impl<M: Model> Golden<M> {
         generation: &str,
         weights: &[u8],
     ) -> Rc<Loaded<M>> {
+        let loaded = self.try_load(device, storage, generation, weights);
+        Rc::new(loaded.unwrap_or_else(|error| panic!("{}: {error}", self.name)))
+    }
+
+    /// The same, where it may fail.
+    pub fn try_load(
+        &self,
+        device: &Rc<Device>,
+        storage: Storage,
+        generation: &str,
+        weights: &[u8],
+    ) -> Result<Loaded<M>> {
         let device = Rc::clone(device);
         let length = weights.len() as u64;
-        let loaded =
-            Loaded::load(device, self.config, generation, weights, length, storage, &|_, _| ());
-        Rc::new(loaded.unwrap_or_else(|error| panic!("{}: {error}", self.name)))
+        Loaded::load(device, self.config, generation, weights, length, storage, &|_, _| ())
     }
 
     fn sites(&self) -> Sites {

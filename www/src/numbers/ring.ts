@@ -52,11 +52,15 @@ export function ringContent(
   const [, , groups = 0, width = 0] = own.shape
   const used = weights.shape.at(-1)!
   const group = Math.floor((head * groups) / heads)
-  const vector = (position: number, which: 0 | 1) => {
+  const vectors = (position: number) => {
     const { trace, row } = queries[position]!
     const { data } = snapshot(trace, site)
-    const start = ((row * 2 + which) * groups + group) * width
-    return data.subarray(start, start + width)
+    const start = (row * 2 * groups + group) * width
+    const half = groups * width
+    return {
+      key: data.subarray(start, start + width),
+      value: data.subarray(start + half, start + half + width),
+    }
   }
   const reach = { key: 0, value: 0 }
   const { positions, written, sinks } = step.ring
@@ -64,8 +68,7 @@ export function ringContent(
     const empty = { position: null, token: null, weight: null, key: null, value: null }
     const sink = slot < sinks
     if (position < 0) return { slot, sink, state: 'free', ...empty }
-    const key = vector(position, 0)
-    const value = vector(position, 1)
+    const { key, value } = vectors(position)
     for (const number of key) reach.key = Math.max(reach.key, Math.abs(number))
     for (const number of value) reach.value = Math.max(reach.value, Math.abs(number))
     return {
