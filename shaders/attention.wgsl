@@ -1,8 +1,9 @@
 // Masked softmax attention: context[t, h] = Σ_s softmax_s(q[t, h] · k[s, h] / √K) v[s, h], over
-// the keys that the mask allows. One kernel for three uses: over the rows of `fresh` that are no
-// padding (encoder self-attention, cross-attention); a chunk of positions over what a K-V ring
-// holds and over the fresh rows up to their own; one step, a chunk of one position, which also
-// puts its key and value into the ring. Rotary positions turn a step's query and key on their way.
+// the keys that the mask allows. One kernel for three uses: over the rows of `fresh` (encoder
+// self-attention, cross-attention, whole sequences); a chunk of positions over what a K-V ring
+// holds and over the fresh rows; one step, a chunk of one position, which also puts its key and
+// value into the ring. Rotary positions turn a step's query and key on their way.
+// The same in the plainest words: src/ops/attention_twin.rs.
 
 override WORKGROUP: u32;
 override LANES: u32;            // invocations that share a head, each with PART of its vec4s
@@ -11,6 +12,8 @@ override TILE: u32;             // queries for which keys and values are loaded 
 override K4: u32;               // width of a head in vec4s
 override RING: bool = false;
 override CHUNK: bool = false;   // the ring is only read
+override CAUSAL: bool = false;  // no key of a later position
+override PADDED: bool = false;  // of the rows no key beyond the length of a sentence
 override ROTARY: bool = false;
 override TRACE: bool = false;   // store scores and weights
 
@@ -29,8 +32,7 @@ struct Sizes {
 @group(0) @binding(4) var<storage, read>       rotary: array<vec4<f32>>;   // [2, 1024, K/2, cos sin]
 @group(0) @binding(5) var<storage, read_write> ring: array<vec4<f32>>;     // [B, S, 2, G, K]
 @group(0) @binding(6) var<storage, read_write> context: array<vec4<f32>>;  // [B, T, H, K]
-@group(0) @binding(7) var<storage, read_write> scores: array<f32>;         // [B, H, T, S]
-@group(0) @binding(8) var<storage, read_write> weights: array<f32>;        // [B, H, T, S]
+@group(0) @binding(7) var<storage, read_write> maps: array<f32>;           // [2, B, H, T, S] scores, weights
 
 override GROUPS: u32 = WORKGROUP / LANES;
 
@@ -73,9 +75,26 @@ fn attention(
         let last = (min(first + GROUPS, items) - 1u) / sizes.G;
         let one = last / tiles == first / sizes.G / tiles;
         let query = last % tiles * TILE + TILE - 1u;
-        let rows = select(sizes.T, min(query / (sizes.H / sizes.G) + 1u, sizes.T), one);
+        let seen = min(query / (sizes.H / sizes.G) + 1u, select(sizes.S, sizes.T, RING));
+        let rows = select(select(sizes.S, sizes.T, RING), seen, one && CAUSAL);
         attend(min(item, items - 1u), item < items, local, rows);
     }
+}
+
+fn position_of(b: u32) -> u32 {
+    return state[state_word(STATE_POSITIONS, b, sizes.B)];
+}
+
+// Rows of a chunk that are no padding.
+fn fresh_rows(b: u32) -> u32 {
+    return min(state[state_word(STATE_FRESH, b, sizes.B)], sizes.T);
+}
+
+// Slots that some sentence's ring holds before this step or chunk.
+fn slots_held() -> u32 {
+    var most = 0u;
+    for (var b = 0u; b < sizes.B; b++) { most = max(most, position_of(b)); }
+    return min(most, sizes.S);
 }
 
 // A tile of queries. Lanes of a group that has no item compute the last one and store nothing.
@@ -86,8 +105,13 @@ fn attend(item: u32, exists: bool, local: u32, rows: u32) {
     let b = item / sizes.G / tiles;
     let part = local % LANES * PART;
     var now = 0u;
-    var length = 0u;
-    if (RING) { now = state[STATE_POSITION]; } else { length = state[b]; }
+    var real = EVER;  // rows that are no padding
+    if (RING) {
+        now = position_of(b);
+        if (!CAUSAL) { real = fresh_rows(b); }
+    } else if (PADDED) {
+        real = state[b];
+    }
 
     var query0 = query_of(b, g, first, exists, now, part);
     var query1: Query;
@@ -103,7 +127,7 @@ fn attend(item: u32, exists: bool, local: u32, rows: u32) {
     let slot_now = slot_of(now, sizes.S, sizes.sinks);
     let cycle = sizes.S - sizes.sinks;
     if (RING) {
-        let kept = min(now, sizes.S);
+        let kept = slots_held();
         for (var s = 0u; s < kept; s++) {
             var seen: Seen;
             let at = ring_at + s * 2u * half;
@@ -114,27 +138,27 @@ fn attend(item: u32, exists: bool, local: u32, rows: u32) {
             seen.until = select(s - slot_now, s + cycle - slot_now, s < slot_now);
             if (s < sizes.sinks) { seen.until = EVER; }
             seen.slot = s;
-            seen.kept = true;
+            seen.kept = s < now;
+            if (!seen.kept) { seen.until = 0u; }
             look(&query0, seen, b, local);
             if (TILE > 1u) { look(&query1, seen, b, local); }
             if (TILE > 2u) { look(&query2, seen, b, local); }
             if (TILE > 3u) { look(&query3, seen, b, local); }
         }
     }
-    let count = select(sizes.S, rows, RING);
-    for (var s = 0u; s < count; s++) {
+    for (var s = 0u; s < rows; s++) {
         var seen: Seen;
         let at = fresh_at + s * sizes.fresh_row;
         seen.key = fresh_part(at + sizes.key, ROTARY, now, part);
         seen.value = fresh_part(at + sizes.value, false, now, part);
         seen.slot = s;
+        seen.until = EVER;
         if (RING) {
-            seen.since = s;
             seen.until = select(s + cycle, EVER, now + s < sizes.sinks);
             if (TRACE) { seen.slot = slot_of(now + s, sizes.S, sizes.sinks); }
-        } else {
-            seen.until = select(0u, EVER, s < length);
         }
+        if (CAUSAL) { seen.since = s; }
+        if (s >= real) { seen.until = 0u; }
         look(&query0, seen, b, local);
         if (TILE > 1u) { look(&query1, seen, b, local); }
         if (TILE > 2u) { look(&query2, seen, b, local); }
@@ -235,7 +259,7 @@ fn look(query: ptr<function, Query>, seen: Seen, b: u32, local: u32) {
     let score = sum_lanes(dot_parts((*query).x, seen.key), local) * sizes.scale;
     let allowed = (*query).t >= seen.since && (*query).t < seen.until;
     if (TRACE && (*query).exists && local % LANES == 0u && (allowed || !RING)) {
-        scores[map_at(b, (*query).h, (*query).t) + seen.slot] = score;
+        maps[map_at(b, (*query).h, (*query).t) + seen.slot] = score;
     }
     if (!allowed && !seen.kept) { return; }
     // Either the maximum so far stays, or all before it shrinks: one exponential for both.
@@ -263,12 +287,20 @@ fn store(query: Query, b: u32, now: u32, part: u32) {
     if (inside(part, 7u)) { context[at + 7u] = query.total.h * scale; }
     if (TRACE && part == 0u) {
         let map = map_at(b, query.h, query.t);
-        var held = state[b];
-        if (RING) { held = min(now + query.t + 1u, sizes.S); }
+        let plane = sizes.B * sizes.H * sizes.T * sizes.S;
+        var held = sizes.S;  // slots that have a score
+        var real = sizes.S;  // those of them that may weigh something
+        if (RING) {
+            held = min(now + query.t + 1u, sizes.S);
+            if (!CAUSAL) { held = min(now + fresh_rows(b), sizes.S); }
+        } else {
+            if (CAUSAL) { held = min(query.t + 1u, sizes.S); }
+            if (PADDED) { real = state[b]; }
+        }
         for (var s = 0u; s < sizes.S; s++) {
-            if (RING && s >= held) { scores[map + s] = 0.0; }
-            let weight = exp(scores[map + s] - query.most) * scale;
-            weights[map + s] = select(0.0, weight, s < held);
+            if (s >= held) { maps[map + s] = 0.0; }
+            let weight = exp(maps[map + s] - query.most) * scale;
+            maps[plane + map + s] = select(0.0, weight, s < min(held, real));
         }
     }
 }

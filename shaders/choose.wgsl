@@ -20,17 +20,19 @@ struct Sizes {
 @group(0) @binding(3) var<storage, read_write> state: array<u32>;             // StepState
 @group(0) @binding(4) var<storage, read_write> results: array<u32>;           // [steps, B, 5 + 3k]
 @group(0) @binding(5) var<storage, read_write> probabilities: array<f32>;     // [B, V]
-@group(0) @binding(6) var<storage, read>       sampling: array<u32>;          // [8] parameters
-@group(0) @binding(7) var<storage, read>       draw: array<u32>;              // [8 + V/32] outcome, seen
+@group(0) @binding(6) var<storage, read>       sampling: array<u32>;          // [B, 8] parameters
+@group(0) @binding(7) var<storage, read>       draw: array<u32>;              // [B, 8 + V/32] outcome, seen
 
 @compute @workgroup_size(WORKGROUP)
 fn choose(@builtin(local_invocation_index) local: u32) {
     for (var b = 0u; b < sizes.B; b++) { choose_row(b, local); }
     if (local == 0u) {
         var alive = 0u;
-        for (var b = 0u; b < sizes.B; b++) { alive += 1u - state[STATE_TOKENS + sizes.B + b]; }
+        for (var b = 0u; b < sizes.B; b++) {
+            alive += 1u - state[state_word(STATE_ENDED, b, sizes.B)];
+        }
         state[STATE_ALIVE] = alive;
-        state[STATE_POSITION] += 1u;
+        state[STATE_STEPS] += 1u;
     }
 }
 
@@ -51,8 +53,8 @@ fn choose_row(b: u32, local: u32) {
 
     // Each result row: input token, 1 if the sentence had ended before; the token, its
     // log-probability and its chance; k ids, k log-probabilities, k chances.
-    let position = state[STATE_POSITION] % sizes.steps;
-    let out = (position * sizes.B + b) * (5u + 3u * sizes.k);
+    let step = state[STATE_STEPS] % sizes.steps;
+    let out = (step * sizes.B + b) * (5u + 3u * sizes.k);
     var first_id = sizes.V;
     var last_logit = 1e38;
     var last_id = 0u;
@@ -76,7 +78,7 @@ fn choose_row(b: u32, local: u32) {
             let listed = out + 5u + i;
             results[listed] = last_id;
             results[listed + sizes.k] = bitcast<u32>(last_logit - log_sum);
-            let chance = chance_of(last_id, last_logit, first_id);
+            let chance = chance_of(b, last_id, last_logit, first_id);
             results[listed + 2u * sizes.k] = bitcast<u32>(chance);
         }
     }
@@ -87,34 +89,40 @@ fn choose_row(b: u32, local: u32) {
         }
     }
     if (local == 0u) {
-        let next = STATE_TOKENS + b;
-        let ended = STATE_TOKENS + sizes.B + b;
+        let next = state_word(STATE_TOKENS, b, sizes.B);
+        let ended = state_word(STATE_ENDED, b, sizes.B);
+        let position = state_word(STATE_POSITIONS, b, sizes.B);
         var token = first_id;
-        if (SAMPLED) { token = draw[DRAWN]; }
+        if (SAMPLED) { token = draw[draw_row(b, sizes.V) + DRAWN]; }
         let logit = logits[b * sizes.V + token];
         results[out] = state[next];
         results[out + 1u] = state[ended];
         results[out + 2u] = token;
         results[out + 3u] = bitcast<u32>(logit - log_sum);
-        results[out + 4u] = bitcast<u32>(chance_of(token, logit, first_id));
-        // A sentence that has ended goes on with padding.
+        results[out + 4u] = bitcast<u32>(chance_of(b, token, logit, first_id));
+        // A row that has ended goes on with padding, and stays where it is.
         state[next] = select(token, sizes.pad, state[ended] == 1u);
-        if (token == sizes.eos) { state[ended] = 1u; }
+        if (state[ended] == 0u) {
+            state[position] += 1u;
+            let cut = state[position] >= state[state_word(STATE_LIMITS, b, sizes.B)];
+            state[ended] = u32(token == sizes.eos || cut);
+        }
     }
 }
 
 // The probability with which a token is taken: after repetition penalty, temperature and cuts.
-fn chance_of(id: u32, logit: f32, best: u32) -> f32 {
+fn chance_of(b: u32, id: u32, logit: f32, best: u32) -> f32 {
     var taken = best;
     if (SAMPLED) {
-        if (bitcast<f32>(sampling[OCTAVES]) != 0.0) {
-            let key = key_of(id, logit);
-            let octaves = octaves_of(key, draw[GREATEST]);
-            let mass = f32(draw[MASS]) * 0x1p-14 + f32(draw[MASS + 1u]) * 0x1p-28;
-            let left = key >= draw[LEAST] && min_p_leaves(octaves);
+        let own = draw_row(b, sizes.V);
+        if (bitcast<f32>(sampling[sampling_word(OCTAVES, b)]) != 0.0) {
+            let key = key_of(b, id, logit);
+            let octaves = octaves_of(b, key, draw[own + GREATEST]);
+            let mass = f32(draw[own + MASS]) * 0x1p-14 + f32(draw[own + MASS + 1u]) * 0x1p-28;
+            let left = key >= draw[own + LEAST] && min_p_leaves(b, octaves);
             return select(0.0, exp2(f32(octaves) / UNIT) / mass, left);
         }
-        taken = draw[DRAWN];
+        taken = draw[own + DRAWN];
     }
     return select(0.0, 1.0, id == taken);
 }

@@ -17,8 +17,7 @@ struct Sizes { T: u32, S: u32, scale: f32 }
 @group(0) @binding(4) var<storage, read>       rows: array<vec2<u32>>;    // [V, scale bias, blocks]
 @group(0) @binding(5) var<storage, read>       positions: array<vec4<f32>>;  // [P, K]
 @group(0) @binding(6) var<storage, read_write> y: array<vec4<f32>>;          // [T, K]
-@group(0) @binding(7) var<storage, read_write> embedding: array<vec4<f32>>;  // [T, K]
-@group(0) @binding(8) var<storage, read_write> position: array<vec4<f32>>;   // [T, K]
+@group(0) @binding(7) var<storage, read_write> terms: array<vec4<f32>>;      // [2, T, K] both
 
 override K4: u32 = K / 4u;
 
@@ -34,19 +33,19 @@ fn embed(
         var token = 0u;
         var p = 0u;
         if (STEP) {
-            token = state[STATE_TOKENS + t];
-            p = state[STATE_POSITION];
+            token = state[state_word(STATE_TOKENS, t, sizes.T)];
+            p = state[state_word(STATE_POSITIONS, t, sizes.T)];
         } else {
             token = tokens[t];
             p = t % sizes.S;
-            if (CHUNK) { p += state[STATE_POSITION]; }
+            if (CHUNK) { p += state[state_word(STATE_POSITIONS, t / sizes.S, sizes.T / sizes.S)]; }
         }
         let e = weight4(token, column4) * scale_bias(token).x * sizes.scale;
         var q = vec4(0.0);
         if (PLACED) { q = positions[p * K4 + column4]; }
         if (TRACE) {
-            embedding[at] = e;
-            position[at] = q;
+            terms[at] = e;
+            terms[sizes.T * K4 + at] = q;
         }
         y[at] = e + q;
     }

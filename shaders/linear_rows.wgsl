@@ -13,8 +13,7 @@ struct Sizes { T: u32, N: u32 }
 @group(0) @binding(2) var<storage, read>       weight: array<array<vec4<u32>, 2>>;  // [N, K] packed
 @group(0) @binding(3) var<storage, read>       rows: array<vec2<u32>>;    // [N, scale bias, blocks]
 @group(0) @binding(4) var<storage, read>       residual: array<f32>;      // [T, N]
-@group(0) @binding(5) var<storage, read_write> y: array<f32>;             // [T, N]
-@group(0) @binding(6) var<storage, read_write> before: array<f32>;        // [T, N]
+@group(0) @binding(5) var<storage, read_write> y: array<f32>;             // [1 or 2, T, N]
 
 override K4: u32 = K / 4u;
 override RUNS: u32 = (COLUMNS / 32u + LANES - 1u) / LANES;  // blocks of 32 columns a lane

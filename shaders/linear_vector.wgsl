@@ -10,7 +10,7 @@ override K: u32;                 // width of x, a multiple of 4
 override PROLOGUE: u32 = 0u;     // 0 none, 1 layer norm, 2 RMS norm, 3 gate; stored as `prepared`
 override GATE: u32 = 0u;         // the activation of the gate
 
-struct Sizes { N: u32, epsilon: f32 }
+struct Sizes { T: u32, N: u32, epsilon: f32 }
 
 @group(0) @binding(0) var<uniform>             sizes: Sizes;
 @group(0) @binding(1) var<storage, read>       x: array<vec4<f32>>;          // [T, K], before a gate [T, 2K]
@@ -18,9 +18,8 @@ struct Sizes { N: u32, epsilon: f32 }
 @group(0) @binding(3) var<storage, read>       weight: array<array<vec4<u32>, 2>>;  // [N, K] packed
 @group(0) @binding(4) var<storage, read>       rows: array<vec2<u32>>;       // [N, scale bias, blocks]
 @group(0) @binding(5) var<storage, read>       residual: array<f32>;         // [T, N]
-@group(0) @binding(6) var<storage, read_write> y: array<f32>;                // [T, N]
+@group(0) @binding(6) var<storage, read_write> y: array<f32>;                // [1 or 2, T, N]
 @group(0) @binding(7) var<storage, read_write> prepared: array<vec4<f32>>;   // [T, K]
-@group(0) @binding(8) var<storage, read_write> before: array<f32>;           // [T, N]
 
 override K4: u32 = K / 4u;
 override SIDE: u32 = 1u + u32(BLOCKED);                        // blocks of a lane side by side

@@ -21,7 +21,8 @@ fn rotate(
     let width = sizes.H * K4;
     for (var at = id.x; at < sizes.B * sizes.T * width; at += groups.x * WORKGROUP) {
         let place = at / width * sizes.row + sizes.first + at % width;
-        let position = state[STATE_POSITION] + at / width % sizes.T;
+        let t = at / width;
+        let position = state[state_word(STATE_POSITIONS, t / sizes.T, sizes.B)] + t % sizes.T;
         rows[place] = turned(rows[place], position, at % K4);
     }
 }

@@ -3,15 +3,13 @@
 
 override WORKGROUP: u32;
 
-struct Sizes {
-    V: u32,
-}
+struct Sizes { B: u32, V: u32 }
 
 @group(0) @binding(0) var<uniform>             sizes: Sizes;
-@group(0) @binding(1) var<storage, read>       logits: array<f32>;    // [V]
+@group(0) @binding(1) var<storage, read>       logits: array<f32>;    // [B, V]
 @group(0) @binding(2) var<storage, read>       state: array<u32>;     // StepState
-@group(0) @binding(3) var<storage, read>       sampling: array<u32>;  // [8] parameters
-@group(0) @binding(4) var<storage, read_write> draw: array<u32>;      // [8 + V/32] outcome, seen
+@group(0) @binding(3) var<storage, read>       sampling: array<u32>;  // [B, 8] parameters
+@group(0) @binding(4) var<storage, read_write> draw: array<u32>;      // [B, 8 + V/32] outcome, seen
 
 // Integer atomics: their order is of no matter to any sum.
 var<workgroup> greatest: atomic<u32>;
@@ -24,36 +22,51 @@ var<workgroup> best_score: atomic<u32>;
 var<workgroup> winner: atomic<u32>;
 
 @compute @workgroup_size(WORKGROUP)
-fn sample(@builtin(local_invocation_index) local: u32) {
-    let input = state[STATE_TOKENS];
-    if (local == 0u) { draw[SEEN + input / 32u] |= 1u << (input % 32u); }
+fn sample(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let b = group.x;
+    let out = draw_row(b, sizes.V);
+    let input = state[state_word(STATE_TOKENS, b, sizes.B)];
+    if (local == 0u) { draw[out + SEEN + input / 32u] |= 1u << (input % 32u); }
     storageBarrier();
     var own = 0u;
-    for (var id = local; id < sizes.V; id += WORKGROUP) { own = max(own, key_of(id, logits[id])); }
+    for (var id = local; id < sizes.V; id += WORKGROUP) {
+        own = max(own, key_of(b, id, logit_of(b, id)));
+    }
     atomicMax(&greatest, own);
     workgroupBarrier();
     let top = atomicLoad(&greatest);
     var least = 0u;
-    if (bitcast<f32>(sampling[OCTAVES]) == 0.0) {
+    if (bitcast<f32>(sampling[sampling_word(OCTAVES, b)]) == 0.0) {
         least = top;
     } else {
-        if (sampling[TOP_K] < sizes.V) { least = last_kept(false, least, top, local); }
-        if (sampling[TOP_P] != 0xffffffffu) { least = last_kept(true, least, top, local); }
+        if (sampling[sampling_word(TOP_K, b)] < sizes.V) {
+            least = last_kept(b, false, least, top, local);
+        }
+        if (sampling[sampling_word(TOP_P, b)] != 0xffffffffu) {
+            least = last_kept(b, true, least, top, local);
+        }
     }
-    race(least, top, local);
+    race(b, least, top, local);
     if (local == 0u) {
-        draw[DRAWN] = sizes.V - atomicLoad(&winner);
-        draw[GREATEST] = top;
-        draw[LEAST] = least;
-        draw[MASS] = atomicLoad(&high_mass);
-        draw[MASS + 1u] = atomicLoad(&low_mass);
+        draw[out + DRAWN] = sizes.V - atomicLoad(&winner);
+        draw[out + GREATEST] = top;
+        draw[out + LEAST] = least;
+        draw[out + MASS] = atomicLoad(&high_mass);
+        draw[out + MASS + 1u] = atomicLoad(&low_mass);
     }
+}
+
+fn logit_of(b: u32, id: u32) -> f32 {
+    return logits[b * sizes.V + id];
 }
 
 // The greatest key above which lies less than what top-k (a token counts 1) or top-p (its weight)
 // wants; found digit by digit, from a histogram of the keys that agree so far.
-fn last_kept(weighted: bool, least: u32, top: u32, local: u32) -> u32 {
-    var wanted = carried(vec2(0u, sampling[TOP_K]));
+fn last_kept(b: u32, weighted: bool, least: u32, top: u32, local: u32) -> u32 {
+    var wanted = carried(vec2(0u, sampling[sampling_word(TOP_K, b)]));
     var prefix = 0u;
     for (var digit = 0u; digit < 4u; digit++) {
         let shift = 24u - 8u * digit;
@@ -63,11 +76,11 @@ fn last_kept(weighted: bool, least: u32, top: u32, local: u32) -> u32 {
         }
         workgroupBarrier();
         for (var id = local; id < sizes.V; id += WORKGROUP) {
-            let key = key_of(id, logits[id]);
+            let key = key_of(b, id, logit_of(b, id));
             // Shifted twice, since shifting by 32 is shifting by 0.
             if (key >= least && ((key ^ prefix) >> shift) >> 8u == 0u) {
                 var weight = 1u;
-                if (weighted) { weight = weight_of(octaves_of(key, top)); }
+                if (weighted) { weight = weight_of(octaves_of(b, key, top)); }
                 let bin = (key >> shift) & 255u;
                 atomicAdd(&high_bins[bin], weight >> 14u);
                 atomicAdd(&low_bins[bin], weight & 0x3fffu);
@@ -75,7 +88,7 @@ fn last_kept(weighted: bool, least: u32, top: u32, local: u32) -> u32 {
         }
         workgroupBarrier();
         if (local == 0u) {
-            if (weighted && digit == 0u) { wanted = share_of_all(sampling[TOP_P]); }
+            if (weighted && digit == 0u) { wanted = share_of_all(sampling[sampling_word(TOP_P, b)]); }
             var bin = 255u;
             for (; bin > 0u; bin--) {
                 let sum = bin_sum(bin);
@@ -110,18 +123,18 @@ fn share_of_all(share: u32) -> vec2<u32> {
 }
 
 // The token whose log-probability and noise together are the greatest; of equal ones the first.
-fn race(least: u32, top: u32, local: u32) {
-    let greedy = bitcast<f32>(sampling[OCTAVES]) == 0.0;
-    let one = mixed(sampling[SEED]);
-    let two = mixed(one + state[STATE_POSITION]);
+fn race(b: u32, least: u32, top: u32, local: u32) {
+    let greedy = bitcast<f32>(sampling[sampling_word(OCTAVES, b)]) == 0.0;
+    let one = mixed(sampling[sampling_word(SEED, b)]);
+    let two = mixed(one + state[state_word(STATE_POSITIONS, b, sizes.B)]);
     var sum = vec2(0u);
     var score = -0x7fffffff;
     var first = sizes.V;
     for (var id = local; id < sizes.V; id += WORKGROUP) {
-        let key = key_of(id, logits[id]);
+        let key = key_of(b, id, logit_of(b, id));
         if (key < least) { continue; }
-        let octaves = octaves_of(key, top);
-        if (!min_p_leaves(octaves)) { continue; }
+        let octaves = octaves_of(b, key, top);
+        if (!min_p_leaves(b, octaves)) { continue; }
         let weight = weight_of(octaves);
         sum += vec2(weight >> 14u, weight & 0x3fffu);
         let even = mixed(mixed(id + two) ^ one);

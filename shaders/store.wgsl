@@ -22,9 +22,11 @@ fn store(
         let row = at / sizes.width;
         let column = at % sizes.width;
         let t = row % sizes.T;
-        let position = state[STATE_POSITION] + t;
+        let position = state[state_word(STATE_POSITIONS, row / sizes.T, sizes.B)] + t;
+        let fresh_rows = min(state[state_word(STATE_FRESH, row / sizes.T, sizes.B)], sizes.T);
         // Of two positions with one slot the later one stays.
-        if (position < sizes.sinks || t + sizes.C - sizes.sinks >= sizes.T) {
+        let stays = position < sizes.sinks || t + sizes.C - sizes.sinks >= fresh_rows;
+        if (t < fresh_rows && stays) {
             let slot = slot_of(position, sizes.C, sizes.sinks);
             let to = (row / sizes.T * sizes.C + slot) * 2u * sizes.width + column;
             ring[to] = fresh[row * sizes.row + sizes.key + column];

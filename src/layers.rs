@@ -2,13 +2,15 @@
 
 use crate::error::Result;
 use crate::loading::{Layout, Loader, Part as Rows};
+use crate::mask::Mask;
 use crate::ops::activation::Activation;
 use crate::ops::attention::{Attention, Keys};
 use crate::ops::linear::Epilogue;
 use crate::ops::norm::{Kind, Norm};
 use crate::ops::weight::Weight;
 use crate::site::{Block, Part, Site, Stack};
-use crate::tape::{Tape, Tensor};
+use crate::tape::Tape;
+use crate::tensor::Tensor;
 use crate::weights::Weights;
 
 impl Loader<'_> {
@@ -73,7 +75,7 @@ impl Frame {
     ) -> Tensor {
         let epilogue = Epilogue::Residual(x, site(Part::Output));
         let residual = tape.linear(inner, &self.output, epilogue);
-        tape.trace(site(Part::Residual), residual);
+        tape.at(site(Part::Residual), residual);
         match self.norm {
             Normed::Before(_) => residual,
             Normed::After(norm) => normed(tape, residual, &norm, site),
@@ -83,7 +85,7 @@ impl Frame {
 
 fn normed(tape: &mut Tape, x: Tensor, norm: &Norm, site: &dyn Fn(Part) -> Site) -> Tensor {
     let y = tape.norm(x, norm);
-    tape.trace(site(Part::Norm), y);
+    tape.at(site(Part::Norm), y);
     y
 }
 
@@ -136,9 +138,17 @@ pub struct SelfAttention {
 }
 
 impl SelfAttention {
-    /// `x` `[B, T, D]`; `keys` says which positions a query may look at. A chunk goes into the ring
-    /// only after its queries have looked at what it will displace.
-    pub fn forward(&self, tape: &mut Tape, x: Tensor, keys: Keys) -> Tensor {
+    /// `x` `[B, T, D]`; `keys` and `mask` say which positions a query may look at; `turns` is
+    /// StepState with the positions from which rows turn before attention, if they do. A chunk goes
+    /// into the ring only after its queries have looked at what it will displace.
+    pub fn forward(
+        &self,
+        tape: &mut Tape,
+        x: Tensor,
+        keys: Keys,
+        mask: Mask,
+        turns: Option<Tensor>,
+    ) -> Tensor {
         let site = |part| self.at.site(Block::SelfAttention, part);
         let Heads { queries, keys: groups, width } = self.heads;
         let [batch, times] = [x.shape()[0], x.shape()[1]];
@@ -149,9 +159,9 @@ impl SelfAttention {
             [(Part::Query, 0, queries), (Part::Key, key, groups), (Part::Value, value, groups)]
         {
             let shape = [batch, times, heads, width];
-            tape.trace_columns(site(part), rows, first, heads * width, &shape);
+            tape.at_columns(site(part), rows, (first, heads * width), &shape);
         }
-        if let (Keys::Chunk { state, .. }, Some(rotary)) = (keys, self.rotary) {
+        if let (Some(state), Some(rotary)) = (turns, self.rotary) {
             tape.rotate(rows, 0, queries + groups, state, rotary);
         }
         let context = tape.attention(Attention {
@@ -161,25 +171,32 @@ impl SelfAttention {
             queries: (rows, 0),
             fresh: (rows, key, value),
             keys,
-            rotary: self.rotary.filter(|_| matches!(keys, Keys::Ring { .. })),
+            mask,
+            scale: scale_of(width),
+            rotary: self.rotary.filter(|_| turns.is_none()),
             sites: [site(Part::Scores), site(Part::Weights)],
         });
         let slots = [batch, times, 2, groups, width];
         match keys {
             Keys::Chunk { state, ring } => {
                 tape.store((rows, key, value), state, ring);
-                tape.trace_columns(site(Part::Slot), rows, key, 2 * groups * width, &slots);
+                tape.at_columns(site(Part::Slot), rows, (key, 2 * groups * width), &slots);
             }
-            Keys::Ring { ring, .. } => tape.trace_slot(site(Part::Slot), ring, &slots),
-            Keys::Padded { .. } => {}
+            Keys::Step { ring, .. } => tape.at_slot(site(Part::Slot), ring, &slots),
+            Keys::Rows => {}
         }
-        if let Keys::Ring { ring, .. } | Keys::Chunk { ring, .. } = keys {
+        if let Keys::Step { ring, .. } | Keys::Chunk { ring, .. } = keys {
             let shape = [batch, ring.capacity(), 2, groups, width];
-            tape.trace_columns(site(Part::Ring), ring.slots, 0, groups * width, &shape);
+            tape.at_columns(site(Part::Ring), ring.slots, (0, groups * width), &shape);
         }
-        tape.trace(site(Part::Context), context);
+        tape.at(site(Part::Context), context);
         self.frame.leave(tape, x, context, &site)
     }
+}
+
+/// 1/√K, which keeps the spread of scores that of one product.
+fn scale_of(head_width: u32) -> f32 {
+    (1.0 / f64::from(head_width).sqrt()) as f32
 }
 
 /// Attention of the decoder over the source.
@@ -211,10 +228,10 @@ impl CrossAttention {
     pub fn remember(&self, tape: &mut Tape, encoded: Tensor, memory: Memory) {
         let [batch, sequence, width] = [encoded.shape()[0], encoded.shape()[1], encoded.width()];
         let heads = [batch, sequence, self.heads, width / self.heads];
-        tape.linear_to(memory.rows, encoded, &self.key_value, Epilogue::Plain);
+        tape.linear_to(memory.rows, encoded, &self.key_value);
         for (part, index) in [Part::Key, Part::Value].into_iter().zip(0..) {
             let site = self.at.site(Block::CrossAttention, part);
-            tape.trace_columns(site, memory.rows, index * width, width, &heads);
+            tape.at_columns(site, memory.rows, (index * width, width), &heads);
         }
     }
 
@@ -225,18 +242,20 @@ impl CrossAttention {
         let heads = [batch, times, self.heads, width / self.heads];
         let entered = self.frame.enter(tape, x, &site);
         let query = tape.linear(entered, &self.query, Epilogue::Plain);
-        tape.trace_columns(site(Part::Query), query, 0, width, &heads);
+        tape.at_columns(site(Part::Query), query, (0, width), &heads);
         let context = tape.attention(Attention {
             heads: self.heads,
             key_value_heads: self.heads,
             head_width: width / self.heads,
             queries: (query, 0),
             fresh: (memory.rows, 0, width),
-            keys: Keys::Padded { lengths: memory.lengths },
+            keys: Keys::Rows,
+            mask: Mask::padding(memory.lengths),
+            scale: scale_of(width / self.heads),
             rotary: None,
             sites: [site(Part::Scores), site(Part::Weights)],
         });
-        tape.trace(site(Part::Context), context);
+        tape.at(site(Part::Context), context);
         self.frame.leave(tape, x, context, &site)
     }
 }
@@ -277,12 +296,12 @@ impl FeedForward {
                 let both = tape.linear(entered, weight, Epilogue::Plain);
                 let width = both.width() / 2;
                 let shape = [x.shape()[0], x.shape()[1], width];
-                tape.trace_columns(site(Part::Gate), both, 0, width, &shape);
-                tape.trace_columns(site(Part::Up), both, width, width, &shape);
+                tape.at_columns(site(Part::Gate), both, (0, width), &shape);
+                tape.at_columns(site(Part::Up), both, (width, width), &shape);
                 tape.gate(both, self.activation)
             }
         };
-        tape.trace(site(Part::Activation), inner);
+        tape.at(site(Part::Activation), inner);
         self.frame.leave(tape, x, inner, &site)
     }
 }

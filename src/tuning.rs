@@ -98,9 +98,4 @@ impl Tuning {
             },
         }
     }
-
-    /// What the CPU executor records with; twins don't look at workgroups.
-    pub fn cpu() -> Tuning {
-        Tuning { steps: 1, ..Tuning::of(AdapterFacts { subgroup_size: 0, software: false }) }
-    }
 }

@@ -6,7 +6,7 @@ mod common;
 
 use std::rc::Rc;
 
-use glassformer::device::Device;
+use glassformer::executor::Device;
 use glassformer::tuning::Tuning;
 use glassformer::web::open_gpu;
 use js_sys::{Function, Promise, Reflect};
@@ -21,9 +21,9 @@ use common::{laws_causal, laws_generation, laws_ring, laws_sampling, random, rep
 wasm_bindgen_test_configure!(run_in_browser);
 
 async fn gpu() -> Device {
-    let gpu = open_gpu().await.expect("an adapter");
-    say(&format!("adapter: {}, {:?}", gpu.names().name, gpu.tuning()));
-    Device::Gpu(Box::new(gpu))
+    let device = open_gpu().await.expect("an adapter");
+    say(&format!("adapter: {}, {:?}", device.adapter().name, device.tuning()));
+    device
 }
 
 #[wasm_bindgen_test]
@@ -39,16 +39,16 @@ fn the_cases_run_every_kernel() {
 #[wasm_bindgen_test]
 async fn every_kernel_agrees_with_its_twin() {
     let seed = random::seed("twins");
-    let wrong = cases::differences(&mut gpu().await, seed).await;
+    let wrong = cases::differences(&gpu().await, seed).await;
     assert!(wrong.is_empty(), "{} cases:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 #[wasm_bindgen_test]
 async fn kernels_obey_their_laws() {
-    let mut device = gpu().await;
+    let device = gpu().await;
     for (name, tuning) in cases::tunings(device.tuning()) {
         say(name);
-        cases::retune(&mut device, tuning);
+        device.retune(tuning);
         laws_attention::all(&device).await;
         laws_ring::all(&device).await;
         laws_products::all(&device).await;

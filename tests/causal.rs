@@ -7,8 +7,8 @@ mod common;
 use std::rc::Rc;
 
 use common::golden::causal;
-use common::{cases, laws_causal, laws_generation, native};
-use glassformer::device::Device;
+use common::{laws_causal, laws_generation, native};
+use glassformer::executor::Device;
 use glassformer::tuning::Tuning;
 use glassformer::weights::Storage;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
@@ -73,9 +73,8 @@ fn the_ring_never_ends() {
 #[test]
 fn a_prompt_may_be_taken_in_anyhow() {
     for chunk in [1, 5, 64] {
-        let mut device = native::gpu();
-        let own = device.tuning();
-        cases::retune(&mut device, Tuning { chunk, ..own });
+        let device = native::gpu();
+        device.retune(Tuning { chunk, ..device.tuning() });
         pollster::block_on(laws_causal::a_prompt_may_be_taken_in_anyhow(&Rc::new(device)));
     }
 }

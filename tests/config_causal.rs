@@ -1,9 +1,9 @@
 //! Configuration files of decoder-only models: published ones are read, and a field that is not honoured is named.
 
-use glassformer::models::causal_config::{Config, Family, Positions};
+use glassformer::models::config::Positions;
+use glassformer::models::families::parse;
 use glassformer::ops::activation::Activation;
 use glassformer::ops::norm::Kind;
-use glassformer::site::Site;
 use serde_json::{Value, json};
 
 /// As OpenAI's checkpoint has it.
@@ -38,30 +38,26 @@ fn llama() -> Value {
 
 #[test]
 fn published_checkpoints_are_read() {
-    let config = Config::parse(&gpt2().to_string(), "").unwrap();
-    assert_eq!((config.family, config.positions), (Family::Gpt2, Positions::Learned));
-    assert_eq!((config.heads, config.key_value_heads, config.head_width), (12, 12, 64));
-    assert_eq!((config.inner_width, config.activation), (3072, Activation::GeluTanh));
+    let config = parse(&gpt2().to_string(), "").unwrap();
+    assert_eq!((config.family, config.positions), ("gpt2", Positions::Learned));
+    let decoder = config.decoder.unwrap();
+    assert_eq!((decoder.heads, decoder.key_value_heads, decoder.head_width), (12, 12, 64));
+    assert_eq!((decoder.inner_width, config.activation), (3072, Activation::GeluTanh));
     assert_eq!((config.norm, config.gated, config.tie_head), (Kind::Layer, false, true));
-    assert_eq!(config.end_tokens, [50256]);
-    assert_eq!(config.sites().len(), 2 + 12 * (11 + 5) + 3);
+    assert_eq!(config.generation.end_tokens, [50256]);
 
     let generation = json!({
         "_from_model_config": true, "bos_token_id": 1, "eos_token_id": [2, 0], "do_sample": true,
         "pad_token_id": 2, "temperature": 0.2, "top_p": 0.9, "transformers_version": "4.42.3"
     });
-    let config = Config::parse(&llama().to_string(), &generation.to_string()).unwrap();
-    assert_eq!(config.family, Family::Llama);
+    let config = parse(&llama().to_string(), &generation.to_string()).unwrap();
+    assert_eq!(config.family, "llama");
     assert_eq!(config.positions, Positions::Rotary { theta: 100_000.0 });
-    assert_eq!((config.heads, config.key_value_heads, config.head_width), (9, 3, 64));
+    let decoder = config.decoder.unwrap();
+    assert_eq!((decoder.heads, decoder.key_value_heads, decoder.head_width), (9, 3, 64));
     assert_eq!((config.norm, config.gated, config.tie_head), (Kind::Rms, true, true));
     assert_eq!((config.attention_bias, config.inner_bias), (false, false));
-    assert_eq!(config.end_tokens, [2, 0]);
-    let sites = config.sites();
-    assert_eq!(sites.len(), 1 + 30 * (11 + 6) + 3);
-    for site in sites {
-        assert_eq!(site.to_string().parse::<Site>().unwrap(), site);
-    }
+    assert_eq!(config.generation.end_tokens, [2, 0]);
 }
 
 #[test]
@@ -89,7 +85,7 @@ fn a_field_that_is_not_honoured_is_named_with_its_value() {
     ];
     for (mut file, field, value) in cases {
         file[field] = value.clone();
-        let error = Config::parse(&file.to_string(), "").unwrap_err();
+        let error = parse(&file.to_string(), "").unwrap_err();
         let message = error.to_string();
         assert_eq!(error.code(), "config");
         assert!(message.starts_with("config.json") && message.contains(field), "{message}");
@@ -106,7 +102,7 @@ fn widths_that_kernels_lack_are_refused() {
         (llama(), "intermediate_size", 1538),
     ] {
         file[field] = json!(size);
-        let error = Config::parse(&file.to_string(), "").unwrap_err().to_string();
+        let error = parse(&file.to_string(), "").unwrap_err().to_string();
         assert!(error.contains(&size.to_string()), "{error}");
     }
 }

@@ -4,10 +4,10 @@
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use glassformer::device::Device;
+use glassformer::executor::{Device, Read};
 use glassformer::loading::{Layout, Loader, Loading, Part};
 use glassformer::ops::weight::{Rows, Weight};
-use glassformer::tape::{Place, Tensor};
+use glassformer::tensor::{Place, Tensor};
 use glassformer::weights::{Header, Storage, Tokens, Weights, config_files};
 use safetensors::SafeTensors;
 use serde_json::Value;
@@ -19,10 +19,9 @@ fn golden(file: &str) -> Vec<u8> {
 }
 
 fn words(device: &Device, tensor: Tensor) -> Vec<u32> {
-    let (Device::Cpu(cpu), Place::Resident(buffer)) = (device, tensor.place) else {
-        panic!("a buffer of the CPU executor")
-    };
-    cpu.read(buffer, 0, tensor.len())
+    let Place::Resident(buffer) = tensor.place else { panic!("a buffer of the device") };
+    let read = Read { buffer, first: 0, words: tensor.len() };
+    pollster::block_on(device.read(read)).expect("words")
 }
 
 /// A matrix `[3, 512]` of the golden file as kernels get it, and its values.
@@ -40,7 +39,7 @@ fn loaded(file: &[u8], names: &[&str], storage: Option<Storage>) -> (Weight, Vec
     loading.feed(file);
     loading.finish().expect("all of the file");
     let (packed, rows) = (words(&device, weight.words), words(&device, weight.rows));
-    let matrix = Rows::new(weight.storage as u32, &packed, &rows, 512);
+    let matrix = Rows::new(weight.storage as usize, &packed, &rows, 512);
     let mut values = vec![0.0; 3 * names.len() * 512];
     values.chunks_mut(512).enumerate().for_each(|(row, values)| matrix.unpack(row, values));
     (weight, values)

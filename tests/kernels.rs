@@ -6,7 +6,7 @@ mod common;
 
 use common::{cases, laws_attention, laws_choice, laws_products, laws_ring, laws_sampling};
 use common::{native, random, report};
-use glassformer::device::Device;
+use glassformer::executor::Device;
 
 #[test]
 fn the_comparator_can_fail() {
@@ -16,7 +16,7 @@ fn the_comparator_can_fail() {
 #[test]
 fn every_kernel_agrees_with_its_twin() {
     let seed = random::seed("twins");
-    let wrong = pollster::block_on(cases::differences(&mut native::gpu(), seed));
+    let wrong = pollster::block_on(cases::differences(&native::gpu(), seed));
     assert!(wrong.is_empty(), "{} cases:\n{}", wrong.len(), wrong.join("\n"));
 }
 
@@ -45,10 +45,10 @@ fn draws_obey_their_laws() {
     under_all_tunings(async |device| laws_sampling::all(device).await);
 }
 
-/// They are the CPU executor, besides being what kernels are held against.
+/// They are what kernels are held against.
 #[test]
 fn the_twins_obey_the_laws() {
-    let device = Device::cpu();
+    let device = Device::twins();
     pollster::block_on(async {
         laws_attention::all(&device).await;
         laws_ring::all(&device).await;
@@ -59,10 +59,10 @@ fn the_twins_obey_the_laws() {
 }
 
 fn under_all_tunings(laws: impl AsyncFn(&Device)) {
-    let mut device = native::gpu();
+    let device = native::gpu();
     for (name, tuning) in cases::tunings(device.tuning()) {
         report::say(name);
-        cases::retune(&mut device, tuning);
+        device.retune(tuning);
         pollster::block_on(laws(&device));
     }
 }

@@ -6,9 +6,9 @@ mod common;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use glassformer::device::Device;
+use glassformer::executor::{Device, Read};
 use glassformer::loading::{Layout, Loader, Loading, Part};
-use glassformer::tape::{Place, Tensor};
+use glassformer::tensor::{Place, Tensor};
 use glassformer::weights::{Header, Opening, Storage, Weights};
 use serde_json::{Map, json};
 
@@ -75,10 +75,9 @@ fn flow(bytes: &[u8], storage: Option<Storage>, size: usize) -> Vec<Vec<u32>> {
 }
 
 fn words(device: &Device, tensor: Tensor) -> Vec<u32> {
-    let (Device::Cpu(cpu), Place::Resident(buffer)) = (device, tensor.place) else {
-        panic!("a buffer of the CPU executor")
-    };
-    cpu.read(buffer, 0, tensor.len())
+    let Place::Resident(buffer) = tensor.place else { panic!("a buffer of the device") };
+    let read = Read { buffer, first: 0, words: tensor.len() };
+    pollster::block_on(device.read(read)).expect("words")
 }
 
 #[test]

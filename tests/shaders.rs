@@ -4,10 +4,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use glassformer::kernel::{Access, Kernel};
+use glassformer::kernel::{Access, Kernel, Word};
 use glassformer::ops;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
-use naga::{AddressSpace, Expression, Handle, Module, StorageAccess};
+use naga::{AddressSpace, Expression, Handle, Module, StorageAccess, TypeInner};
 
 /// Both texts of every kernel, parsed.
 fn modules() -> impl Iterator<Item = (&'static Kernel, Module)> {
@@ -81,6 +81,39 @@ fn bindings_are_those_of_the_descriptor() {
             bindings.map(|((name, access), at)| (at, name.to_string(), storage(*access)));
         let expected: Vec<_> = std::iter::once(sizes).chain(bindings).collect();
         assert_eq!(found, expected, "{kernel:?}");
+    }
+}
+
+/// Name, kind and order of the fields of `Sizes`, and where each lies: word by word, as they are set.
+#[test]
+fn sizes_are_those_of_the_descriptor() {
+    for (kernel, module) in modules() {
+        let (_, variable) = (module.global_variables.iter())
+            .find(|(_, variable)| variable.space == AddressSpace::Uniform)
+            .unwrap_or_else(|| panic!("{kernel:?}: no sizes"));
+        let TypeInner::Struct { members, .. } = &module.types[variable.ty].inner else {
+            panic!("{kernel:?}: sizes are a structure")
+        };
+        let found = members.iter().map(|member| {
+            let kind = match module.types[member.ty].inner {
+                TypeInner::Scalar(naga::Scalar::U32) => Word::U32,
+                TypeInner::Scalar(naga::Scalar::F32) => Word::F32,
+                ref other => panic!("{kernel:?}: a size is {other:?}"),
+            };
+            (member.name.clone().expect("a name"), kind, member.offset)
+        });
+        let found: Vec<_> = found.collect();
+        let fields = kernel.sizes.iter().zip(0..);
+        let expected = fields.map(|((name, kind), at)| (name.to_string(), *kind, 4 * at));
+        assert_eq!(found, expected.collect::<Vec<_>>(), "{kernel:?}");
+    }
+}
+
+/// An adapter need not have more than eight, and there is to be room for one more.
+#[test]
+fn no_kernel_has_more_than_seven_storage_bindings() {
+    for kernel in ops::ALL {
+        assert!(kernel.bindings.len() <= 7, "{kernel:?}: {} bindings", kernel.bindings.len());
     }
 }
 

@@ -11,9 +11,10 @@ use std::rc::Rc;
 
 use common::native;
 use common::report::say;
-use glassformer::decode::{GenerateOptions, Generation, Generator, Step};
-use glassformer::device::Device;
+use glassformer::decode::{Input, Model, Run, Step, Task};
 use glassformer::error::Result;
+use glassformer::executor::Device;
+use glassformer::models::families;
 use glassformer::text::Text;
 use glassformer::weights::{Opening, Tokens, config_files};
 use serde_json::Value;
@@ -37,13 +38,14 @@ fn fetch() -> String {
 }
 
 /// The model, its matrices as the file has them, and its tokenizer.
-fn load(device: Rc<Device>, path: &Path) -> Result<(Generator, Text)> {
+fn load(device: Rc<Device>, path: &Path) -> Result<(Model, Text)> {
     let mut file = File::open(path).expect("a file");
     let mut opening = Opening::new(Some(file.metadata().expect("a length").len()));
     let header = opening.read(&mut file)?;
     let [config, generation] = config_files(&header)?.expect("a GGUF");
     let text = Tokens::new(header.metadata.as_ref().expect("a GGUF")).to_json()?;
-    let mut loading = Generator::begin(device, &config, &generation, header, None)?;
+    let config = families::parse(&config, &generation)?;
+    let mut loading = Model::begin(device, config, header, None)?;
     loading.feed(opening.bytes());
     Ok((loading.read(&mut file, &|_, _| ())?, Text::parse(&text, u32::MAX)?))
 }
@@ -82,14 +84,11 @@ fn ten_texts_go_on_as_by_transformers() {
             let all = case["tokens"].as_array().expect("tokens").len();
             let is_whole = WHOLE.iter().any(|name| case["name"] == *name);
             let most = (if is_whole { all } else { BEGINNING }) as u32;
-            let options = GenerateOptions {
-                candidates: 2,
-                max_tokens: Some(most),
-                end_tokens: Some(vec![]),
-                ..GenerateOptions::default()
-            };
+            let row =
+                Input { max_tokens: Some(most), end_tokens: Some(vec![]), ..Input::of(&prompt) };
+            let task = Task { candidates: 2, ..Task::of(vec![row]) };
             let steps = pollster::block_on(async {
-                let mut text = Generation::begin(&generator, &prompt, &options).await?;
+                let mut text = Run::begin(&generator, &task).await?;
                 text.next(most).await
             });
             let steps = steps.unwrap_or_else(|error| panic!("{}: {error}", case["name"]));

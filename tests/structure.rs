@@ -8,15 +8,15 @@ use std::path::{Path, PathBuf};
 /// and the weights beside the tape, names and errors beneath everything.
 const ROWS: &[&[&str]] = &[
     &["error"],
-    &["site"],
-    &["kernel", "tuning", "ring"],
-    // A tape ends as a recording; the two are one idea in two files.
-    &["tape", "recording"],
+    &["site", "tensor"],
+    &["kernel", "tuning", "ring", "step_state", "mask"],
+    &["recording"],
+    &["probe"],
+    &["tape"],
     &["weights"],
     &["ops"],
-    &["cpu"],
-    &["gpu"],
-    &["device"],
+    &["fuse"],
+    &["executor"],
     &["loading"],
     &["layers"],
     &["models"],
@@ -152,8 +152,8 @@ fn strays(sources: &[(String, String)], word: &str, home: &str) -> Vec<String> {
 fn platform_libraries_stay_in_their_place() {
     let sources = files("src", &["rs"]);
     for (library, home) in [
-        ("wgpu::", "src/gpu/"),
-        ("web_sys", "src/gpu/"),
+        ("wgpu::", "src/executor/gpu/"),
+        ("web_sys", "src/executor/gpu/"),
         ("wasm_bindgen::", "src/web/"),
         ("JsValue", "src/web/"),
         ("tokenizers::", "src/text.rs"),
@@ -163,7 +163,7 @@ fn platform_libraries_stay_in_their_place() {
         assert!(strays.is_empty(), "{} outside {home}", strays.join(", "));
     }
     let planted = [("src/ops/x.rs".to_string(), "use wgpu::Buffer;".to_string())];
-    assert_eq!(strays(&planted, "wgpu::", "src/gpu/").len(), 1);
+    assert_eq!(strays(&planted, "wgpu::", "src/executor/gpu/").len(), 1);
 }
 
 #[test]

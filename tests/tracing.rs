@@ -8,16 +8,19 @@ use std::rc::Rc;
 
 use common::golden::marian;
 use common::{laws_decoding, native};
-use glassformer::device::Device;
+use glassformer::executor::Device;
 use glassformer::layers::Memory;
 use glassformer::loading::Loader;
-use glassformer::models::marian::{Cache, Marian};
-use glassformer::models::marian_config::Config;
+use glassformer::models::families;
+use glassformer::models::transformer::{Cache, Pass};
 use glassformer::ops::choose::{Choice, result_words};
 use glassformer::ops::store::Ring;
-use glassformer::recording::Recording;
+use glassformer::probe::Probe;
+use glassformer::recording::{Command, Dispatch, Recording};
 use glassformer::site::Filter;
-use glassformer::tape::{Command, Dispatch, Place, Tape, Tensor};
+use glassformer::step_state;
+use glassformer::tape::Tape;
+use glassformer::tensor::{Place, Tensor};
 use glassformer::weights::{Header, Storage, Weights};
 
 #[test]
@@ -33,32 +36,38 @@ fn decoding_obeys_its_laws_on_the_cpu() {
 /// The encoder and a step of a small model as they are recorded for these patterns.
 fn record(batch: u32, patterns: &[&str]) -> [Recording; 2] {
     let golden = &marian::ALL[0];
-    let device = Device::cpu();
-    let config = Config::parse(golden.config, golden.generation).expect("a config");
-    let filter = Filter::new(patterns, &config.sites()).expect("patterns of sites");
+    let device = Rc::new(Device::cpu());
+    let sites = golden.load(&device, Storage::Int8).sites();
+    let filter = Filter::new(patterns, &sites).expect("patterns of sites");
+    let probe = Probe::reading(filter);
+    let config = families::parse(golden.config, golden.generation).expect("a config");
     let weights = Weights::new(Header::of(golden.weights).expect("weights"));
     let loader = Loader::new(&device, Some(Storage::Int8));
-    let model = Marian::load(config, &weights, &loader).expect("a model");
+    let model = families::load(config, &weights, &loader).expect("a model");
     let tensor = |shape: &[u32]| {
         Tensor::resident(device.allocate("", shape.iter().product()).expect("room"), shape)
     };
-    let [tokens, lengths, state] = [&[batch, 8][..], &[batch], &[4 + 2 * batch]].map(tensor);
+    let [tokens, lengths, state] =
+        [&[batch, 8][..], &[batch], &[step_state::words(batch)]].map(tensor);
     let width = model.config.model_width as u32;
     let cache = |_| Cache {
-        ring: Ring { slots: tensor(&[batch, 8, 2, width]), sinks: 0 },
-        memory: Memory { rows: tensor(&[batch, 8, 2 * width]), lengths },
+        ring: Some(Ring { slots: tensor(&[batch, 8, 2, width]), sinks: 0 }),
+        memory: Some(Memory { rows: tensor(&[batch, 8, 2 * width]), lengths }),
     };
-    let caches: Vec<Cache> = (0..model.config.decoder.layers).map(cache).collect();
+    let layers = model.config.decoder.expect("a decoder").layers;
+    let caches: Vec<Cache> = (0..layers).map(cache).collect();
 
-    let mut encode = Tape::new(device.tuning(), filter.clone());
-    model.encode(&mut encode, tokens, lengths, &caches);
-    let mut step = Tape::new(device.tuning(), filter);
-    let logits = model.step(&mut step, state, batch, &caches);
+    let mut encode = Tape::new(device.tuning(), probe.clone());
+    let encoded = model.encode(&mut encode, tokens, lengths);
+    model.remember(&mut encode, encoded, &caches);
+    let mut step = Tape::new(device.tuning(), probe);
+    let x = model.decode(&mut step, Pass::Step { state, batch }, &caches);
+    let logits = model.logits(&mut step, x);
     let results = tensor(&[8, batch, result_words(1)]);
     let choice =
         Choice { best: 1, end: 0, pad: 1, bans_padding: false, state, results, sampler: None };
     step.choose(logits, choice);
-    [encode.finish(), step.finish()]
+    [encode.finish().fuse(), step.finish().fuse()]
 }
 
 /// A dispatch without its switch to store what it otherwise keeps to itself, and without tensors.

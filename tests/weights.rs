@@ -2,10 +2,10 @@
 
 use std::rc::Rc;
 
-use glassformer::device::Device;
 use glassformer::error::{Error, Result};
+use glassformer::executor::{Device, Read};
 use glassformer::loading::{Loader, Loading};
-use glassformer::tape::{Place, Tensor};
+use glassformer::tensor::{Place, Tensor};
 use glassformer::weights::{Header, Weights};
 use serde_json::{Value, json};
 
@@ -26,10 +26,9 @@ fn values(bytes: &[u8], name: &str, shape: [usize; 2]) -> Result<Vec<f32>> {
     let mut loading = Loading::new((), Rc::clone(&device), room, weights.header());
     loading.feed(bytes);
     loading.finish()?;
-    let (Device::Cpu(cpu), Place::Resident(buffer)) = (&*device, tensor.place) else {
-        panic!("a buffer of the CPU executor")
-    };
-    Ok(cpu.read(buffer, 0, tensor.len()).into_iter().map(f32::from_bits).collect())
+    let Place::Resident(buffer) = tensor.place else { panic!("a buffer of the device") };
+    let read = Read { buffer, first: 0, words: tensor.len() };
+    Ok(pollster::block_on(device.read(read))?.into_iter().map(f32::from_bits).collect())
 }
 
 /// A safetensors file of the given header and `length` bytes of data.

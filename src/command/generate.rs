@@ -4,8 +4,10 @@ use std::io::{self, Write};
 use std::rc::Rc;
 use std::time::SystemTime;
 
-use glassformer::decode::{GenerateOptions, Generation, Generator, Sampling};
+use glassformer::decode::{Input, Model, Run, Sampling, Task};
 use glassformer::error::{Error, Result};
+use glassformer::models::config::Architecture;
+use glassformer::models::families;
 use glassformer::text::Text;
 use glassformer::weights::{Opening, Storage, Tokens, config_files};
 
@@ -72,15 +74,15 @@ fn number<T: std::str::FromStr>(
 }
 
 /// A model and its words.
-struct Model {
-    generator: Rc<Generator>,
+struct Writer {
+    model: Rc<Model>,
     text: Text,
     /// tokenizer_config.json, where the template for messages is.
     tokens: String,
 }
 
 /// From a folder in the layout of Hugging Face, or from a GGUF, which has all of it inside.
-async fn load(common: &Common) -> Result<Model> {
+async fn load(common: &Common) -> Result<Writer> {
     let device = common.open_device().await?;
     let alone = common.model.is_file();
     let weights = if alone { common.model.clone() } else { common.model.join("model.safetensors") };
@@ -110,16 +112,18 @@ async fn load(common: &Common) -> Result<Model> {
     let [config, generation] = configs;
     // As in the npm package: what a GGUF says of its matrices stands, a folder's become int8.
     let storage = common.storage.or((!alone).then_some(Storage::Int8));
-    let mut loading = Generator::begin(device, &config, &generation, header, storage)?;
+    let wanted = Some(Architecture::DecoderOnly);
+    let config = families::read(&config, &generation, &header, wanted)?;
+    let mut loading = Model::begin(device, config, header, storage)?;
     loading.feed(opening.bytes());
-    let generator = Rc::new(loading.read(&mut file, &|_, _| {})?);
-    let end = generator.config().end_tokens.first().copied().unwrap_or(u32::MAX);
-    Ok(Model { generator, text: Text::parse(&words, end)?, tokens })
+    let model = Rc::new(loading.read(&mut file, &|_, _| {})?);
+    let end = model.config().generation.end_tokens.first().copied().unwrap_or(u32::MAX);
+    Ok(Writer { model, text: Text::parse(&words, end)?, tokens })
 }
 
 pub async fn run(arguments: &Arguments) -> Result<()> {
     let Arguments { common, sampling, tokens, prompt, .. } = arguments;
-    let Model { generator, text, tokens: template } = load(common).await?;
+    let Writer { model, text, tokens: template } = load(common).await?;
     let ids = match arguments.chat {
         // A template writes special tokens itself.
         true => text.tokens(&chat::prompt(&template, prompt)?, false)?,
@@ -130,23 +134,22 @@ pub async fn run(arguments: &Arguments) -> Result<()> {
     }
     // A text begins with its prompt; an answer does not.
     let before = if arguments.chat { "" } else { prompt };
-    let last = generator.config().layers - 1;
+    let last = model.config().decoder.map_or(0, |decoder| decoder.layers - 1);
     let site = format!("decoder.{last}.self_attention.weights");
     let trace = if common.print == Print::Table { vec![site] } else { vec![] };
-    let max_tokens = Some(*tokens);
-    let options = GenerateOptions { trace, max_tokens, sampling: *sampling, ..Default::default() };
-    let mut generation = Generation::begin(&generator, &ids, &options).await?;
+    let input = Input { max_tokens: Some(*tokens), sampling: *sampling, ..Input::of(&ids) };
+    let mut run = Run::begin(&model, &Task { trace, ..Task::of(vec![input]) }).await?;
     let mut written = ids.clone();
     let mut table = vec![["step", "token", "probability", "attends"].map(str::to_string)];
     let mut shown = 0;
     if common.print == Print::Text {
         print!("{before}");
     }
-    while !generation.is_over() {
-        for step in generation.next(generator.device().tuning().steps).await? {
+    while !run.is_over() {
+        for step in run.next(model.device().tuning().steps).await? {
             let row = &step.rows[0];
             if let Some(map) = step.trace.first() {
-                let [heads, position] = [map.shape[1], step.position as usize];
+                let [heads, position] = [map.shape[1], row.position as usize];
                 let slots = map.data.len() / heads;
                 let attended = most_attended(&map.data, heads, 0..slots.min(position + 1));
                 let at = position_of(attended.unwrap_or_default(), position, slots);
@@ -160,7 +163,7 @@ pub async fn run(arguments: &Arguments) -> Result<()> {
             written.push(row.token);
         }
         if common.print == Print::Text {
-            shown = print_more(&text.decode(&written[ids.len()..])?, shown, generation.is_over())?;
+            shown = print_more(&text.decode(&written[ids.len()..])?, shown, run.is_over())?;
         }
     }
     match common.print {

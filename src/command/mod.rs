@@ -9,9 +9,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use glassformer::device::Device;
 use glassformer::error::{Error, Result};
-use glassformer::gpu::{Gpu, Platform};
+use glassformer::executor::Device;
+use glassformer::executor::gpu::Platform;
 use glassformer::weights::Storage;
 
 /// What the command line asks for.
@@ -84,7 +84,7 @@ impl Common {
     async fn open_device(&self) -> Result<Rc<Device>> {
         Ok(Rc::new(match self.device.as_str() {
             "cpu" => Device::cpu(),
-            _ => Device::Gpu(Box::new(Gpu::open(Platform::native()).await?)),
+            _ => Device::gpu(Platform::native()).await?,
         }))
     }
 

@@ -3,8 +3,9 @@
 use std::io::{self, BufRead};
 use std::rc::Rc;
 
-use glassformer::decode::{Decoding, Options, Translator};
+use glassformer::decode::{Input, Model, Run, Task};
 use glassformer::error::{Error, Result};
+use glassformer::models::config::Architecture;
 use glassformer::text::Text;
 use glassformer::weights::Storage;
 
@@ -42,11 +43,15 @@ pub async fn run(Arguments { common, texts }: &Arguments) -> Result<()> {
         [common.text("config.json")?, common.text("generation_config.json")?];
     let (file, length) = open(&common.model.join("model.safetensors"))?;
     let storage = common.storage.unwrap_or(Storage::Int8);
-    let translator =
-        Translator::load(device, &config, &generation, file, length, storage, &|_, _| {})?;
-    let end = translator.config().generation.end_token;
+    let files = [config.as_str(), generation.as_str()];
+    let model = Model::load(device, files, file, length, Some(storage), &|_, _| {})?;
+    if model.config().architecture() != Architecture::EncoderDecoder {
+        let expected = "a model that translates";
+        return Err(Error::input("the model", expected, model.config().family));
+    }
+    let end = model.config().generation.end_tokens[0];
     let words = Text::open(&common.model.join("tokenizer.json"), end)?;
-    let translator = Rc::new(translator);
+    let model = Rc::new(model);
     for source in texts {
         let blank = source.chars().all(|c| c.is_whitespace() || c.is_control());
         if blank && common.print != Print::Table {
@@ -57,30 +62,30 @@ pub async fn run(Arguments { common, texts }: &Arguments) -> Result<()> {
         if blank {
             return Err(Error::input("the text", "at least one character", "none"));
         }
-        show(&translator, &words, source, common.print).await?;
+        show(&model, &words, source, common.print).await?;
     }
     Ok(())
 }
 
-async fn show(translator: &Rc<Translator>, text: &Text, source: &str, print: Print) -> Result<()> {
-    let config = translator.config();
+async fn show(model: &Rc<Model>, text: &Text, source: &str, print: Print) -> Result<()> {
+    let config = model.config();
     let ids = text.encode(source, config.max_positions)?;
-    let last = config.decoder.layers - 1;
+    let last = config.decoder.map_or(0, |decoder| decoder.layers - 1);
     let site = format!("decoder.{last}.cross_attention.weights");
     let trace = if print == Print::Table { vec![site] } else { vec![] };
-    let options = Options { trace, ..Options::default() };
-    let mut decoding = Decoding::begin(translator, std::slice::from_ref(&ids), &options).await?;
+    let task = Task { trace, ..Task::of(vec![Input::of(&ids)]) };
+    let mut run = Run::begin(model, &task).await?;
     let mut target: Vec<u32> = vec![];
     let mut table = vec![["step", "token", "probability", "attends"].map(str::to_string)];
-    while !decoding.is_over() {
-        for step in decoding.next(decoding.max_tokens()).await? {
+    while !run.is_over() {
+        for step in run.next(run.most_steps).await? {
             let row = &step.rows[0];
             if let Some(map) = step.trace.first() {
                 // The real source token: those beyond are padding.
                 let attended =
                     most_attended(&map.data, map.shape[1], 0..ids.len()).unwrap_or_default();
                 table.push([
-                    (step.position + 1).to_string(),
+                    (row.position + 1).to_string(),
                     text.piece(&target, row.token)?,
                     format!("{:.4}", row.log_probability.exp()),
                     text.piece(&ids[..attended], ids[attended])?,

@@ -1,12 +1,12 @@
-//! The buffers of one decoding, given back together.
+//! The buffers of one run, given back together.
 
 use std::rc::Rc;
 
-use crate::device::Device;
 use crate::error::{Error, Result};
-use crate::tape::{Buffer, Place, Tensor};
+use crate::executor::Device;
+use crate::tensor::{Buffer, Place, Tensor};
 
-/// The buffers of one decoding.
+/// The buffers of one run.
 pub(super) struct Buffers {
     device: Rc<Device>,
     held: Vec<Buffer>,

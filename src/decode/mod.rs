@@ -1,24 +1,20 @@
-//! Decoding: the loop lives on the device; the host only says how many steps to run.
+//! Decoding: one way to run any model. The loop lives on the device; the host only says how many steps to run.
 
 mod buffers;
-mod generate_options;
-mod generation;
-mod generator;
-mod greedy;
-mod loaded;
-mod options;
+mod limits;
+mod model;
+mod reading;
 mod reconsider;
+mod run;
+mod sites;
 mod step;
 mod steps;
-mod translator;
+mod task;
 
-pub use generate_options::GenerateOptions;
-pub use generation::Generation;
-pub use generator::Generator;
-pub use greedy::Decoding;
-pub use loaded::{Loaded, Model};
-pub use options::Options;
+pub use model::Model;
+pub use reading::Part;
+pub use run::Run;
 pub use step::{Candidate, Finish, Row, Step};
-pub use translator::Translator;
+pub use task::{Input, Task};
 
 pub use crate::ops::sampling::Sampling;

@@ -1,4 +1,4 @@
-//! What a decoding step gives: a row for each sentence, and what was traced.
+//! What a decoding step gives: a row for each row of the batch, and what was read.
 
 use crate::site::Snapshot;
 
@@ -13,7 +13,7 @@ pub struct Candidate {
     pub sampled: f32,
 }
 
-/// Why a sentence has ended.
+/// Why a row has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Finish {
     /// It wrote the end token.
@@ -22,9 +22,11 @@ pub enum Finish {
     Length,
 }
 
-/// What a step did for one sentence.
+/// What a step did for one row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
+    /// The position of the token that went in, from 0.
+    pub position: u32,
     /// The token that went in.
     pub input: u32,
     /// The token that was chosen. A drawn one need not be among the candidates.
@@ -35,14 +37,14 @@ pub struct Row {
     pub sampled: f32,
     /// Best first.
     pub candidates: Vec<Candidate>,
-    /// Set when this token ended the sentence.
+    /// Set when this token ended the row.
     pub finish: Option<Finish>,
-    /// False once the sentence had ended before.
+    /// False once the row had ended before.
     pub active: bool,
 }
 
 impl Row {
-    /// Reads what `choose` wrote for a sentence that goes on, with k candidates.
+    /// Reads what `choose` wrote for a row that goes on, with k candidates.
     pub(super) fn read(words: &[u32], k: usize) -> Row {
         let [input, _, token, log_probability, sampled, ref lists @ ..] = *words else {
             panic!("a row of results of {} words", words.len())
@@ -53,6 +55,7 @@ impl Row {
             sampled: f32::from_bits(lists[2 * k + i]),
         };
         Row {
+            position: 0,
             input,
             token,
             log_probability: f32::from_bits(log_probability),
@@ -70,13 +73,11 @@ impl Row {
     }
 }
 
-/// One step for all sentences of a batch.
+/// One step for all rows of a batch.
 #[derive(Debug, Clone)]
 pub struct Step {
-    /// Position of the new tokens in the target, from 0.
-    pub position: u32,
-    /// One for each sentence.
+    /// One for each row.
     pub rows: Vec<Row>,
-    /// What was traced.
+    /// What was read.
     pub trace: Vec<Snapshot>,
 }

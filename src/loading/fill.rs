@@ -1,9 +1,9 @@
 //! Where the bytes of one tensor go: to rows of a matrix, to their biases, or to plain values.
 
 use super::Layout;
-use crate::device::Device;
+use crate::executor::Device;
 use crate::ops::weight::Weight;
-use crate::tape::{Place, Tensor};
+use crate::tensor::{Place, Tensor};
 use crate::weights::{Encoding, Held, Packed, Storage};
 
 /// Bytes of rows that are packed and uploaded together, if a row is not longer.

@@ -5,9 +5,9 @@ use std::rc::Rc;
 
 use super::Loader;
 use super::fill::{Fill, MatrixSink};
-use crate::device::Device;
 use crate::error::{Error, Result};
-use crate::tape::Buffer;
+use crate::executor::Device;
+use crate::tensor::Buffer;
 use crate::weights::{CHUNK, Header, Storage, read_some};
 
 /// A model whose weights are on their way.

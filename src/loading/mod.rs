@@ -5,10 +5,10 @@ mod flow;
 
 use std::cell::RefCell;
 
-use crate::device::Device;
 use crate::error::{Error, Result};
+use crate::executor::Device;
 use crate::ops::weight::Weight;
-use crate::tape::{Buffer, Tensor};
+use crate::tensor::{Buffer, Tensor};
 use crate::weights::{Encoding, Held, Storage, Weights};
 
 use fill::{Fill, MatrixSink, Sink};

@@ -9,20 +9,20 @@ use crate::error::{Error, Result};
 /// same model when it is read greedily; how to search is the caller's choice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Generation {
-    /// The first token that goes into the decoder.
+    /// The first token that goes into a decoder beside an encoder.
     pub start_token: u32,
-    /// The token that ends a sentence.
-    pub end_token: u32,
+    /// Tokens that end a text.
+    pub end_tokens: Vec<u32>,
     /// The token that fills up short sentences.
     pub pad_token: u32,
     /// Whether the padding token is never to be written (`bad_words_ids`).
     pub bans_padding: bool,
-    /// Tokens at most, the start token among them.
-    pub max_length: usize,
+    /// Tokens at most, a start token among them, if the files say so.
+    pub max_length: Option<usize>,
 }
 
 /// Fields about writing that change nothing here: they tune beams, sampling or what is returned.
-pub(super) const HARMLESS: &str = "\
+const HARMLESS: &str = "\
     _from_model_config assistant_confidence_threshold assistant_lookbehind bos_token_id \
     cache_implementation diversity_penalty early_stopping epsilon_cutoff eta_cutoff \
     is_assistant length_penalty max_time min_p num_assistant_tokens \
@@ -32,7 +32,7 @@ pub(super) const HARMLESS: &str = "\
     temperature top_h top_k top_p transformers_version typical_p use_cache use_model_defaults";
 
 /// Fields about writing that would change which token is best.
-pub(super) const ONLY: &[(&str, &str)] = &[
+const ONLY: &[(&str, &str)] = &[
     ("do_sample", "false"),
     ("min_length", "0"),
     ("min_new_tokens", "0"),
@@ -44,10 +44,34 @@ pub(super) const ONLY: &[(&str, &str)] = &[
     ("token_healing", "false"),
 ];
 
+/// Fields that are the caller's choice where a model writes on: how long, and how to draw tokens.
+const CHOSEN: &str = "\
+    bos_token_id do_sample max_length max_new_tokens pad_token_id repetition_penalty";
+
 impl Generation {
-    /// Reads `generation_config.json`, and what it leaves out from config.json; without that file
-    /// all of it stands in config.json. With it, transformers overlooks those in config.json.
-    pub fn read(
+    /// Of a model that writes on: the tokens that end a text, by generation_config.json or else by
+    /// config.json.
+    pub fn read_writer(config: &mut Fields, text: &str, vocabulary: usize) -> Result<Generation> {
+        let field = "eos_token_id";
+        let mut end_tokens = config.tokens(field, vocabulary)?;
+        if !text.trim().is_empty() {
+            let mut own = Fields::parse("generation_config.json", text)?;
+            let named = own.tokens(field, vocabulary)?;
+            if !named.is_empty() {
+                end_tokens = named;
+            }
+            account(&mut own)?;
+            own.finish()?;
+        }
+        account(config)?;
+        let [start_token, pad_token] = [0; 2];
+        Ok(Generation { start_token, end_tokens, pad_token, bans_padding: false, max_length: None })
+    }
+
+    /// Of a translator. Reads `generation_config.json`, and what it leaves out from config.json;
+    /// without that file all of it stands in config.json. With it, transformers overlooks those in
+    /// config.json.
+    pub fn read_translator(
         config: &mut Fields,
         text: &str,
         vocabulary: usize,
@@ -80,7 +104,7 @@ impl Generation {
         let most = 1 << 20;
         let new_tokens = fields.number("max_new_tokens", 1, most)?.map(|count| count + 1);
         let max_length = fields.number("max_length", 2, most)?;
-        let max_length = new_tokens.or(max_length).unwrap_or(max_positions);
+        let max_length = new_tokens.or(max_length).or(Some(max_positions));
         fields.only(ONLY)?;
         fields.ignore(HARMLESS);
         if let Some(own) = own {
@@ -89,13 +113,17 @@ impl Generation {
             config.ignore(HARMLESS);
             ONLY.iter().for_each(|(field, _)| config.ignore(field));
         }
-        Ok(Generation { start_token, end_token, pad_token, bans_padding, max_length })
+        let end_tokens = vec![end_token];
+        Ok(Generation { start_token, end_tokens, pad_token, bans_padding, max_length })
     }
+}
 
-    /// New tokens at most, where the decoder has that many positions.
-    pub fn max_tokens(&self, max_positions: usize) -> usize {
-        (self.max_length - 1).min(max_positions)
-    }
+/// Accounts for the fields about writing.
+fn account(fields: &mut Fields) -> Result<()> {
+    fields.ignore(CHOSEN);
+    fields.only(ONLY)?;
+    fields.ignore(HARMLESS);
+    Ok(())
 }
 
 /// Whether padding is never to be written; other banned words are more than the engine can do.

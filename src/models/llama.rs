@@ -5,26 +5,34 @@ use serde_json::Value;
 use crate::error::Result;
 use crate::layers::{At, FeedForward, Frame, Heads, Inner, Normed, SelfAttention};
 use crate::loading::{Layout, Loader, Part};
-use crate::models::causal::{Causal, Layer, embeddings, rotary_table};
-use crate::models::causal_config::{Config, Family, MOST, MOST_LAYERS, Positions};
+use crate::models::config::{Config, MOST, MOST_LAYERS, Positions, Stack as Sizes};
+use crate::models::decoder_only::{self, Embeddings};
+use crate::models::family::Family;
 use crate::models::fields::Fields;
+use crate::models::generation::Generation;
+use crate::models::transformer::{Layer, Stack, Transformer};
 use crate::ops::norm::Kind;
-use crate::site::Stack;
-use crate::tape::Tensor;
+use crate::site::Stack as Name;
+use crate::tensor::Tensor;
 use crate::weights::Weights;
+
+/// The row of the table.
+pub const FAMILY: Family =
+    Family { name: "llama", read, load, unlearned: &[".rotary_emb.inv_freq", "lm_head.weight"] };
 
 /// A layer. transformers turns values i and i + K/2 of a head together, GGUF and the engine turn
 /// neighbours.
 fn layer(
     config: &Config,
+    sizes: Sizes,
     layer: usize,
     weights: &Weights,
     loader: &Loader,
     rotary: Option<Tensor>,
 ) -> Result<Layer> {
-    let at = At { stack: Stack::Decoder, layer };
-    let Config { model_width: width, inner_width: inner, head_width, .. } = *config;
-    let [queries, keys] = [config.heads, config.key_value_heads];
+    let at = At { stack: Name::Decoder, layer };
+    let width = config.model_width;
+    let Sizes { heads: queries, key_value_heads: keys, head_width, inner_width: inner, .. } = sizes;
     let turned = match weights.header().metadata {
         Some(_) => Layout::Rows,
         None => Layout::Halves { width: head_width },
@@ -59,6 +67,7 @@ fn layer(
             },
             rotary,
         },
+        cross_attention: None,
         feed_forward: FeedForward {
             at,
             inner: Inner::Gated(loader.matrix(
@@ -75,21 +84,18 @@ fn layer(
 }
 
 /// Reads the weights. The names are those of transformers' LlamaForCausalLM.
-pub(super) fn load(config: Config, weights: &Weights, loader: &Loader) -> Result<Causal> {
+fn load(config: Config, weights: &Weights, loader: &Loader) -> Result<Transformer> {
+    let sizes = config.decoder.expect("a decoder");
     let names = ["model.embed_tokens.weight", "no positions", "lm_head.weight"];
-    let (embedding, head) = embeddings(&config, weights, loader, names)?;
-    let rotary = rotary_table(&config, loader)?;
+    let Embeddings { embedding, head } = decoder_only::embeddings(&config, weights, loader, names)?;
+    let rotary = decoder_only::rotary_table(&config, sizes.head_width, loader)?;
     let model = weights.pp("model");
     let layers = model.pp("layers");
-    Ok(Causal {
-        embedding,
-        layers: (0..config.layers)
-            .map(|index| layer(&config, index, &layers.pp(index), loader, rotary))
-            .collect::<Result<_>>()?,
-        norm: loader.norm(&model, "norm", config.model_width, config.norm, config.epsilon)?,
-        head,
-        config,
-    })
+    let layer = |index| layer(&config, sizes, index, &layers.pp(index), loader, rotary);
+    let layers = (0..sizes.layers).map(layer).collect::<Result<_>>()?;
+    let norm = loader.norm(&model, "norm", config.model_width, config.norm, config.epsilon)?;
+    let decoder = Stack { embedding, layers, norm: Some(norm) };
+    Ok(Transformer { encoder: None, decoder: Some(decoder), head, config })
 }
 
 /// Fields of config.json that must be as the engine computes, if they are there.
@@ -99,10 +105,11 @@ const ONLY: &[(&str, &str)] = &[("pretraining_tp", "1"), ("partial_rotary_factor
 /// code of transformers reads, and SmolLM2's config has.
 const HARMLESS: &str = "attention_dropout is_llama_config rope_interleaved";
 
-/// The shape that config.json describes.
-pub(super) fn read_config(fields: &mut Fields) -> Result<Config> {
+/// The shape that the files describe.
+fn read(fields: &mut Fields, generation: &str) -> Result<Config> {
     fields.only(ONLY)?;
     fields.ignore(HARMLESS);
+    fields.ignore(decoder_only::HARMLESS);
     let model_width = fields.size("hidden_size", MOST)?;
     let heads = fields.size("num_attention_heads", MOST)?;
     let key_value_heads = fields.number("num_key_value_heads", 1, heads)?.unwrap_or(heads);
@@ -111,15 +118,21 @@ pub(super) fn read_config(fields: &mut Fields) -> Result<Config> {
         Some(width) => width,
         None => fields.quotient("hidden_size", model_width, "num_attention_heads", heads)?,
     };
-    Ok(Config {
-        family: Family::Llama,
+    let decoder = Sizes {
         layers: fields.size("num_hidden_layers", MOST_LAYERS)?,
         heads,
         key_value_heads,
         head_width,
-        model_width,
         inner_width: fields.size("intermediate_size", MOST)?,
-        vocabulary: fields.size("vocab_size", MOST)?,
+    };
+    let vocabulary = fields.size("vocab_size", MOST)?;
+    Ok(Config {
+        family: FAMILY.name,
+        encoder: None,
+        decoder: Some(decoder),
+        model_width,
+        source_vocabulary: vocabulary,
+        vocabulary,
         max_positions: fields.size("max_position_embeddings", MOST)?,
         positions: Positions::Rotary { theta: read_theta(fields)? },
         norm: Kind::Rms,
@@ -128,8 +141,10 @@ pub(super) fn read_config(fields: &mut Fields) -> Result<Config> {
         gated: true,
         attention_bias: fields.truth("attention_bias", false)?,
         inner_bias: fields.truth("mlp_bias", false)?,
+        scale_embedding: false,
+        share_embeddings: false,
         tie_head: fields.truth("tie_word_embeddings", false)?,
-        end_tokens: vec![],
+        generation: Generation::read_writer(fields, generation, vocabulary)?,
     })
 }
 

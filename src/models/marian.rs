@@ -1,125 +1,114 @@
-//! MarianMT, the encoder-decoder of Helsinki-NLP/opus-mt: `model_type` "marian" of transformers.
+//! MarianMT: sinusoidal positions, layer norms behind the blocks, `model_type` "marian" of transformers.
 
-use crate::error::{Error, Result};
-use crate::layers::{
-    At, CrossAttention, FeedForward, Frame, Heads, Inner, Memory, Normed, SelfAttention,
-};
+use crate::error::Result;
+use crate::layers::{At, CrossAttention, FeedForward, Frame, Heads, Inner, Normed, SelfAttention};
 use crate::loading::{Layout, Loader, Part};
-use crate::models::marian_config::{Config, Stack as Sizes};
-use crate::ops::attention::Keys;
-use crate::ops::embed::{Embedding, Tokens};
-use crate::ops::linear::Epilogue;
-use crate::ops::norm::Kind;
-use crate::ops::store::Ring;
+use crate::models::config::{Config, Stack as Sizes};
+use crate::models::family::Family;
+use crate::models::marian_config;
+use crate::models::transformer::{Layer, Stack, Transformer};
+use crate::ops::embed::Embedding;
 use crate::ops::weight::Weight;
-use crate::site::{Site, Stack};
-use crate::tape::{Tape, Tensor};
+use crate::site::{Site, Stack as Name};
 use crate::weights::Weights;
 
-/// The model: its weights on a device.
-pub struct Marian {
-    /// Its sizes and habits.
-    pub config: Config,
-    source: Embedding,
-    target: Embedding,
-    encoder: Vec<EncoderLayer>,
-    decoder: Vec<DecoderLayer>,
-    head: Weight,
+/// The row of the table. Files may hold a matrix under several of its names, and positions.
+pub const FAMILY: Family = Family {
+    name: "marian",
+    read: marian_config::read,
+    load,
+    unlearned: &[SHARED, HEAD, ".embed_tokens.weight", ".embed_positions.weight"],
+};
+
+/// Reads the weights. The names are those of transformers' MarianMTModel.
+fn load(config: Config, weights: &Weights, loader: &Loader) -> Result<Transformer> {
+    let Embeddings { source, target, head } = Embeddings::load(&config, weights, loader)?;
+    let stack = |name, sizes: Option<Sizes>, embedding| {
+        let Some(sizes) = sizes else { return Ok(None) };
+        let folder = if name == Name::Encoder { "encoder" } else { "decoder" };
+        let weights = weights.pp("model").pp(folder).pp("layers");
+        let layer = |layer| {
+            Block { at: At { stack: name, layer }, config: &config, sizes, loader }
+                .load(&weights.pp(layer))
+        };
+        let layers = (0..sizes.layers).map(layer).collect::<Result<_>>()?;
+        Ok(Some(Stack { embedding, layers, norm: None }))
+    };
+    let encoder = stack(Name::Encoder, config.encoder, source)?;
+    let decoder = stack(Name::Decoder, config.decoder, target)?;
+    Ok(Transformer { encoder, decoder, head, config })
 }
 
-struct EncoderLayer {
-    self_attention: SelfAttention,
-    feed_forward: FeedForward,
+/// A layer on its way.
+struct Block<'a> {
+    at: At,
+    config: &'a Config,
+    sizes: Sizes,
+    loader: &'a Loader<'a>,
 }
 
-struct DecoderLayer {
-    self_attention: SelfAttention,
-    cross_attention: CrossAttention,
-    feed_forward: FeedForward,
-}
-
-/// What a decoder layer keeps between steps.
-#[derive(Debug, Clone, Copy)]
-pub struct Cache {
-    /// Keys and values of the target so far.
-    pub ring: Ring,
-    /// Keys and values of the source.
-    pub memory: Memory,
-}
-
-impl Marian {
-    /// The encoder over `tokens` `[B, S]`, of which `lengths` `[B]` are real; ends in the keys and
-    /// values that each decoder layer will look at.
-    pub fn encode(&self, tape: &mut Tape, tokens: Tensor, lengths: Tensor, caches: &[Cache]) {
-        let mut x = tape.embed(Tokens::Given(tokens), &self.source);
-        for layer in &self.encoder {
-            x = layer.self_attention.forward(tape, x, Keys::Padded { lengths });
-            x = layer.feed_forward.forward(tape, x);
-        }
-        for (layer, cache) in self.decoder.iter().zip(caches) {
-            layer.cross_attention.remember(tape, x, cache.memory);
-        }
+impl Block<'_> {
+    fn load(&self, weights: &Weights) -> Result<Layer> {
+        let beside = self.at.stack == Name::Decoder;
+        Ok(Layer {
+            self_attention: self.self_attention(weights)?,
+            cross_attention: beside.then(|| self.cross_attention(weights)).transpose()?,
+            feed_forward: self.feed_forward(weights)?,
+        })
     }
 
-    /// One step of the decoder: the tokens in StepState `state` give logits `[B, 1, V]`.
-    pub fn step(&self, tape: &mut Tape, state: Tensor, batch: u32, caches: &[Cache]) -> Tensor {
-        let mut x = tape.embed(Tokens::Step { state, batch }, &self.target);
-        for (layer, cache) in self.decoder.iter().zip(caches) {
-            x = layer.self_attention.forward(tape, x, Keys::Ring { state, ring: cache.ring });
-            x = layer.cross_attention.forward(tape, x, cache.memory);
-            x = layer.feed_forward.forward(tape, x);
-        }
-        let logits = tape.linear(x, &self.head, Epilogue::Plain);
-        tape.trace_columns(Site::Logits, logits, 0, logits.width(), &[batch, logits.width()]);
-        logits
+    fn self_attention(&self, weights: &Weights) -> Result<SelfAttention> {
+        let width = self.config.model_width;
+        let part = weights.pp("self_attn");
+        let Sizes { heads, head_width, .. } = self.sizes;
+        Ok(SelfAttention {
+            at: self.at,
+            heads: Heads::alone(heads as u32, head_width as u32),
+            query_key_value: self.loader.linear(
+                &part,
+                &["q_proj", "k_proj", "v_proj"],
+                [width, width],
+            )?,
+            frame: self.frame(&part, "out_proj", weights, "self_attn_layer_norm", width)?,
+            rotary: None,
+        })
     }
 
-    /// Reads the weights. The names are those of transformers' MarianMTModel.
-    pub fn load(config: Config, weights: &Weights, loader: &Loader) -> Result<Marian> {
-        check_widths(&config)?;
-        let model = weights.pp("model");
-        let width = config.model_width;
-        let encoder = model.pp("encoder").pp("layers");
-        let decoder = model.pp("decoder").pp("layers");
-        let embeddings = Embeddings::load(&config, weights, loader)?;
-        Ok(Marian {
-            source: embeddings.source,
-            target: embeddings.target,
-            head: embeddings.head,
-            encoder: (0..config.encoder.layers)
-                .map(|layer| {
-                    let at = At { stack: Stack::Encoder, layer };
-                    let weights = encoder.pp(layer);
-                    Ok(EncoderLayer {
-                        self_attention: self_attention(
-                            at,
-                            config.encoder,
-                            width,
-                            &weights,
-                            loader,
-                        )?,
-                        feed_forward: feed_forward(at, &config, &weights, loader)?,
-                    })
-                })
-                .collect::<Result<_>>()?,
-            decoder: (0..config.decoder.layers)
-                .map(|layer| {
-                    let at = At { stack: Stack::Decoder, layer };
-                    let weights = decoder.pp(layer);
-                    Ok(DecoderLayer {
-                        self_attention: self_attention(
-                            at,
-                            config.decoder,
-                            width,
-                            &weights,
-                            loader,
-                        )?,
-                        cross_attention: cross_attention(at, &config, &weights, loader)?,
-                        feed_forward: feed_forward(at, &config, &weights, loader)?,
-                    })
-                })
-                .collect::<Result<_>>()?,
-            config,
+    fn cross_attention(&self, weights: &Weights) -> Result<CrossAttention> {
+        let width = self.config.model_width;
+        let part = weights.pp("encoder_attn");
+        Ok(CrossAttention {
+            at: self.at,
+            heads: self.sizes.heads as u32,
+            query: self.loader.linear(&part, &["q_proj"], [width, width])?,
+            key_value: self.loader.linear(&part, &["k_proj", "v_proj"], [width, width])?,
+            frame: self.frame(&part, "out_proj", weights, "encoder_attn_layer_norm", width)?,
+        })
+    }
+
+    fn feed_forward(&self, weights: &Weights) -> Result<FeedForward> {
+        let [width, inner] = [self.config.model_width, self.sizes.inner_width];
+        Ok(FeedForward {
+            at: self.at,
+            inner: Inner::Plain(self.loader.linear(weights, &["fc1"], [inner, width])?),
+            activation: self.config.activation,
+            frame: self.frame(weights, "fc2", weights, "final_layer_norm", inner)?,
+        })
+    }
+
+    /// The last product of a block, from `inputs` values, and the norm behind it.
+    fn frame(
+        &self,
+        part: &Weights,
+        output: &str,
+        weights: &Weights,
+        norm: &str,
+        inputs: usize,
+    ) -> Result<Frame> {
+        let Config { model_width: width, norm: kind, epsilon, .. } = *self.config;
+        Ok(Frame {
+            output: self.loader.linear(part, &[output], [width, inputs])?,
+            norm: Normed::After(self.loader.norm(weights, norm, width, kind, epsilon)?),
         })
     }
 }
@@ -146,16 +135,16 @@ impl Embeddings {
         };
         // A table that is the head, too, has its biases: an embedding takes no notice of them.
         let has_bias = weights.contains("final_logits_bias");
-        let [from, to] = [config.source_vocabulary, config.target_vocabulary];
+        let [from, to] = [config.source_vocabulary, config.vocabulary];
         let is_one = config.share_embeddings && config.tie_head;
-        let source = table(config.encoder_embedding_names(), from, is_one && has_bias)?;
+        let source = table(encoder_names(config), from, is_one && has_bias)?;
         let target = match is_one {
             true => source,
-            false => table(config.decoder_embedding_names(), to, config.tie_head && has_bias)?,
+            false => table(decoder_names(config), to, config.tie_head && has_bias)?,
         };
         let head = match config.tie_head {
             true => target,
-            false => table(config.head_names(), to, has_bias)?,
+            false => table(&[HEAD], to, has_bias)?,
         };
         // Files from before positions were left out hold them, rounded as the file rounds: so be it.
         let shape = [config.max_positions, width];
@@ -181,84 +170,42 @@ impl Embeddings {
                 table: source,
                 positions: Some(source_positions),
                 scale,
-                sites: sites(Stack::Encoder),
+                sites: sites(Name::Encoder),
             },
             target: Embedding {
                 table: target,
                 positions: Some(target_positions),
                 scale,
-                sites: sites(Stack::Decoder),
+                sites: sites(Name::Decoder),
             },
             head,
         })
     }
 }
 
-fn self_attention(
-    at: At,
-    sizes: Sizes,
-    width: usize,
-    weights: &Weights,
-    loader: &Loader,
-) -> Result<SelfAttention> {
-    let part = weights.pp("self_attn");
-    Ok(SelfAttention {
-        at,
-        heads: Heads::alone(sizes.heads as u32, (width / sizes.heads) as u32),
-        query_key_value: loader.linear(&part, &["q_proj", "k_proj", "v_proj"], [width, width])?,
-        frame: Frame {
-            output: loader.linear(&part, &["out_proj"], [width, width])?,
-            norm: norm_after(weights, loader, "self_attn_layer_norm", width)?,
-        },
-        rotary: None,
-    })
+const SHARED: &str = "model.shared.weight";
+const ENCODER_EMBEDDING: &str = "model.encoder.embed_tokens.weight";
+const DECODER_EMBEDDING: &str = "model.decoder.embed_tokens.weight";
+const HEAD: &str = "lm_head.weight";
+
+/// Names under which a file may hold the encoder's embeddings `[V, D]`; the first that is there
+/// counts. Matrices that are one and the same are kept once, under one of several names.
+fn encoder_names(config: &Config) -> &'static [&'static str] {
+    match (config.share_embeddings, config.tie_head) {
+        (true, true) => &[SHARED, HEAD, DECODER_EMBEDDING, ENCODER_EMBEDDING],
+        (true, false) => &[ENCODER_EMBEDDING, SHARED],
+        (false, _) => &[ENCODER_EMBEDDING],
+    }
 }
 
-fn cross_attention(
-    at: At,
-    config: &Config,
-    weights: &Weights,
-    loader: &Loader,
-) -> Result<CrossAttention> {
-    let width = config.model_width;
-    let part = weights.pp("encoder_attn");
-    Ok(CrossAttention {
-        at,
-        heads: config.decoder.heads as u32,
-        query: loader.linear(&part, &["q_proj"], [width, width])?,
-        key_value: loader.linear(&part, &["k_proj", "v_proj"], [width, width])?,
-        frame: Frame {
-            output: loader.linear(&part, &["out_proj"], [width, width])?,
-            norm: norm_after(weights, loader, "encoder_attn_layer_norm", width)?,
-        },
-    })
-}
-
-fn feed_forward(
-    at: At,
-    config: &Config,
-    weights: &Weights,
-    loader: &Loader,
-) -> Result<FeedForward> {
-    let width = config.model_width;
-    let inner = match at.stack {
-        Stack::Encoder => config.encoder.inner_width,
-        Stack::Decoder => config.decoder.inner_width,
-    };
-    Ok(FeedForward {
-        at,
-        inner: Inner::Plain(loader.linear(weights, &["fc1"], [inner, width])?),
-        activation: config.activation,
-        frame: Frame {
-            output: loader.linear(weights, &["fc2"], [width, inner])?,
-            norm: norm_after(weights, loader, "final_layer_norm", width)?,
-        },
-    })
-}
-
-/// PyTorch's ε.
-fn norm_after(weights: &Weights, loader: &Loader, name: &str, width: usize) -> Result<Normed> {
-    Ok(Normed::After(loader.norm(weights, name, width, Kind::Layer, 1e-5)?))
+/// Names under which a file may hold the decoder's embeddings `[V, D]`.
+fn decoder_names(config: &Config) -> &'static [&'static str] {
+    match (config.share_embeddings, config.tie_head) {
+        (true, true) => encoder_names(config),
+        (true, false) => &[DECODER_EMBEDDING, SHARED],
+        (false, true) => &[DECODER_EMBEDDING, HEAD],
+        (false, false) => &[DECODER_EMBEDDING],
+    }
 }
 
 /// Sinusoidal positions `[P, D]`: sines in the first half of a row, cosines in the second, as
@@ -273,23 +220,4 @@ fn sinusoids(positions: usize, width: usize) -> Vec<f32> {
     };
     let rows = (0..positions).flat_map(|position| (0..width).map(move |column| (position, column)));
     rows.map(|(position, column)| value(position, column) as f32).collect()
-}
-
-/// Kernels read four values at a time, and keep a head in the registers of a few lanes.
-fn check_widths(config: &Config) -> Result<()> {
-    let error = |field: &str, expected: &str, found: usize| {
-        Err(Error::config(format!("config.json: {field}"), expected, found.to_string()))
-    };
-    let stacks = [("encoder", config.encoder), ("decoder", config.decoder)];
-    for (name, stack) in stacks {
-        let head = config.model_width / stack.heads;
-        if !head.is_multiple_of(4) || head > 128 {
-            let field = format!("d_model / {name}_attention_heads");
-            return error(&field, "a multiple of 4, at most 128", head);
-        }
-        if stack.inner_width % 4 != 0 {
-            return error(&format!("{name}_ffn_dim"), "a multiple of 4", stack.inner_width);
-        }
-    }
-    Ok(())
 }

@@ -1,10 +1,13 @@
-//! Model families: one file each, to be read from the top down, and what their configurations say.
+//! Models: one forward pass for all, and a file for each family: what its configuration says and how its weights are called.
 
-pub mod causal;
-pub mod causal_config;
+pub mod config;
+mod decoder_only;
+pub mod families;
+mod family;
 pub mod fields;
 pub mod generation;
-pub mod gpt2;
-pub mod llama;
-pub mod marian;
-pub mod marian_config;
+mod gpt2;
+mod llama;
+mod marian;
+mod marian_config;
+pub mod transformer;

@@ -59,6 +59,11 @@ impl Activation {
         }
     }
 
+    /// The number by which shaders know it.
+    pub(crate) fn code(self) -> f64 {
+        f64::from(self as u32)
+    }
+
     /// The value at x.
     pub fn of(self, x: f64) -> f64 {
         let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());

@@ -1,13 +1,13 @@
 //! Token embedding, scaled, plus position: `y[t] = scale · table[token[t]] + positions[position[t]]`.
 
-use bytemuck::{Pod, Zeroable};
-
-use crate::kernel::{Access, Call, Kernel, floats, floats_mut};
-use crate::ops::choose::{POSITION, TOKENS};
+use crate::kernel::{Access, Call, Kernel, Word};
 use crate::ops::groups;
 use crate::ops::weight::{Rows, Weight, code};
+use crate::recording::Dispatch;
 use crate::site::Site;
-use crate::tape::{Dispatch, Tape, Tensor};
+use crate::step_state::{self, POSITIONS};
+use crate::tape::Tape;
+use crate::tensor::Tensor;
 
 /// The descriptor.
 pub const KERNEL: Kernel = Kernel {
@@ -15,7 +15,7 @@ pub const KERNEL: Kernel = Kernel {
     wgsl: &[
         include_str!("../../shaders/embed.wgsl"),
         include_str!("../../shaders/lib/weight.wgsl"),
-        include_str!("../../shaders/lib/step_state.wgsl"),
+        step_state::WGSL,
     ],
     bindings: &[
         ("tokens", Access::Read),
@@ -24,13 +24,14 @@ pub const KERNEL: Kernel = Kernel {
         ("rows", Access::Read),
         ("positions", Access::Read),
         ("y", Access::Write),
-        ("embedding", Access::Write),
-        ("position", Access::Write),
+        ("terms", Access::Write),
     ],
+    sizes: &[("T", Word::U32), ("S", Word::U32), ("scale", Word::F32)],
     constants: &["WORKGROUP", "K", "STEP", "CHUNK", "PLACED", "STORAGE", "TRACE"],
     sized: &["weight", "rows"],
     reduces: false,
     twin,
+    fast: None,
 };
 
 /// Where the tokens come from.
@@ -38,18 +39,18 @@ pub const KERNEL: Kernel = Kernel {
 pub enum Tokens {
     /// `[B, S]` ids; each row starts at position 0.
     Given(Tensor),
-    /// `[B, S]` ids; each row starts at the position in StepState.
+    /// `[B, S]` ids; each row starts at its position in StepState.
     Chunk {
         /// `[B, S]`
         ids: Tensor,
         /// StepState.
         state: Tensor,
     },
-    /// StepState: one token a sentence, all at its position.
+    /// StepState: one token a row, at its position.
     Step {
         /// StepState.
         state: Tensor,
-        /// Sentences in it.
+        /// Rows in it.
         batch: u32,
     },
 }
@@ -67,14 +68,6 @@ pub struct Embedding {
     pub sites: [Site; 2],
 }
 
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
-struct Sizes {
-    rows: u32,
-    sequence: u32,
-    scale: f32,
-}
-
 impl Tape {
     /// Vectors `[B, S, K]` of the tokens.
     pub fn embed(&mut self, tokens: Tokens, embedding: &Embedding) -> Tensor {
@@ -84,73 +77,77 @@ impl Tape {
             Tokens::Chunk { ids, state } => (ids, state, [ids.rows(), ids.width()]),
             Tokens::Step { state, batch } => (Tensor::NOTHING, state, [batch, 1]),
         };
-        let shape = [batch, sequence, table.inputs];
+        let [rows, width] = [batch * sequence, table.inputs];
         let traced = sites.iter().any(|site| self.wants(*site));
-        let y = self.activation(&shape);
-        let terms = sites.map(|_| self.activation_if(traced, &shape));
+        let y = self.activation(&[batch, sequence, width]);
+        let terms = self.activation_if(traced, &[2, batch, sequence, width]);
         let workgroup = self.tuning.workgroup;
-        let rows = batch * sequence;
-        self.dispatch(Dispatch {
-            kernel: &KERNEL,
-            constants: vec![
-                ("WORKGROUP", f64::from(workgroup)),
-                ("K", f64::from(table.inputs)),
-                ("STEP", f64::from(matches!(tokens, Tokens::Step { .. }))),
-                ("CHUNK", f64::from(matches!(tokens, Tokens::Chunk { .. }))),
-                ("PLACED", f64::from(positions.is_some())),
-                ("STORAGE", code(table.storage)),
-                ("TRACE", f64::from(traced)),
+        let dispatch = Dispatch::new(
+            &KERNEL,
+            [
+                ("tokens", ids),
+                ("state", state),
+                ("weight", table.words),
+                ("rows", table.rows),
+                ("positions", positions.unwrap_or(Tensor::NOTHING)),
+                ("y", y),
+                ("terms", terms),
             ],
-            sizes: bytemuck::cast_slice(&[Sizes { rows, sequence, scale: *scale }]).to_vec(),
-            tensors: vec![
-                ids,
-                state,
-                table.words,
-                table.rows,
-                positions.unwrap_or(Tensor::NOTHING),
-                y,
-                terms[0],
-                terms[1],
-            ],
-            grid: [groups(rows * table.inputs / 4, workgroup, self.tuning.most_workgroups), 1, 1],
-        });
-        let shown = sites.iter().zip(terms).take(1 + usize::from(positions.is_some()));
-        shown.filter(|_| traced).for_each(|(site, term)| self.trace(*site, term));
+        );
+        self.dispatch(
+            dispatch
+                .sizes([("T", rows.into()), ("S", sequence.into()), ("scale", (*scale).into())])
+                .constants([
+                    ("WORKGROUP", workgroup.into()),
+                    ("K", width.into()),
+                    ("STEP", matches!(tokens, Tokens::Step { .. }).into()),
+                    ("CHUNK", matches!(tokens, Tokens::Chunk { .. }).into()),
+                    ("PLACED", positions.is_some().into()),
+                    ("STORAGE", code(table.storage)),
+                    ("TRACE", traced.into()),
+                ])
+                .grid([groups(rows * width / 4, workgroup, self.tuning.most_workgroups), 1, 1]),
+        );
+        let shown = 1 + usize::from(positions.is_some());
+        for (site, plane) in sites.iter().zip(0..).take(shown) {
+            self.at_plane(*site, terms, plane, &[batch, sequence, width]);
+        }
         y
     }
 }
 
-fn twin(call: &mut Call) {
-    let Sizes { rows, sequence, scale } = call.sizes();
-    let width = call.constant("K") as usize;
-    let [step, chunk, placed, traced] = ["STEP", "CHUNK", "PLACED", "TRACE"].map(|on| call.on(on));
-    let mut outputs = [5, 6, 7].map(|binding| std::mem::take(&mut call.buffers[binding]));
-    let [ids, state, words, rows_of_table, positions, ..] = &call.buffers[..] else {
-        unreachable!("embed has eight bindings")
-    };
-    let table = Rows::new(call.constant("STORAGE"), words, rows_of_table, width);
-    let positions = floats(positions);
+fn twin(call: &Call) {
+    let [rows, sequence] = [call.size("T"), call.size("S")];
+    let scale = f64::from(call.real("scale"));
+    let width = call.constant("K");
+    let [words, own_rows] = [call.words("weight"), call.words("rows")];
+    let table = Rows::new(call.constant("STORAGE"), &words, &own_rows, width);
+    let [tokens, state] = [call.words("tokens"), call.words("state")];
+    let positions = call.values("positions");
+    let [mut y, mut terms] = [call.values_mut("y"), call.values_mut("terms")];
     let mut vector = vec![0.0; width];
-    for t in 0..rows as usize {
-        let (token, position) = match step {
-            true => (state[TOKENS + t], state[POSITION]),
-            false if chunk => (ids[t], state[POSITION] + t as u32 % sequence),
-            false => (ids[t], t as u32 % sequence),
+    for t in 0..rows {
+        let word = |list, b, batch| state[step_state::at(list, b, batch)] as usize;
+        let (token, position) = match (call.on("STEP"), call.on("CHUNK")) {
+            (true, _) => (word(step_state::TOKENS, t, rows), word(POSITIONS, t, rows)),
+            (_, true) => {
+                let first = word(POSITIONS, t / sequence, rows / sequence);
+                (tokens[t] as usize, first + t % sequence)
+            }
+            _ => (tokens[t] as usize, t % sequence),
         };
-        table.unpack(token as usize, &mut vector);
+        table.unpack(token, &mut vector);
         for (k, value) in vector.iter().enumerate() {
-            let embedding = f64::from(*value) * f64::from(scale);
-            let place = position as usize * width + k;
-            let position = if placed { f64::from(positions[place]) } else { 0.0 };
-            let at = t * width + k;
-            floats_mut(&mut outputs[0])[at] = (embedding + position) as f32;
-            if traced {
-                floats_mut(&mut outputs[1])[at] = embedding as f32;
-                floats_mut(&mut outputs[2])[at] = position as f32;
+            let embedding = f64::from(*value) * scale;
+            let place = position * width + k;
+            // Beyond the table there are only rows of padding, which nobody reads.
+            let position = positions.get(place).copied().unwrap_or(0.0);
+            let position = if call.on("PLACED") { f64::from(position) } else { 0.0 };
+            y[t * width + k] = (embedding + position) as f32;
+            if call.on("TRACE") {
+                terms[t * width + k] = embedding as f32;
+                terms[(rows + t) * width + k] = position as f32;
             }
         }
-    }
-    for (binding, output) in [5, 6, 7].into_iter().zip(outputs) {
-        call.buffers[binding] = output;
     }
 }

@@ -1,11 +1,13 @@
 //! Products with a weight matrix: `y[t, n] = act(Σ_k x[t, k] w[n, k] + bias[n]) + residual[t, n]`.
 
-use crate::kernel::{Access, Call, Constant, floats, floats_mut};
+use crate::kernel::{Access, Call, Constant, Kernel, Word};
 use crate::ops::activation::Activation;
 use crate::ops::weight::{Rows, Weight, code};
 use crate::ops::{linear_rows, linear_tiled, linear_vector, power_of_two_within};
+use crate::recording::Dispatch;
 use crate::site::Site;
-use crate::tape::{Tape, Tensor};
+use crate::tape::Tape;
+use crate::tensor::Tensor;
 
 /// What a product does with its sums before it stores them.
 #[derive(Debug, Clone, Copy)]
@@ -22,10 +24,10 @@ pub enum Epilogue {
 pub(crate) struct Product<'a> {
     pub x: Tensor,
     pub matrix: &'a Weight,
-    pub y: Tensor,
     pub residual: Tensor,
-    pub before: Tensor,
-    pub constants: Vec<Constant>,
+    /// `[1 or 2, .., N]`: with a second plane for what comes before activation and residual.
+    pub y: Tensor,
+    pub constants: [Constant; 5],
 }
 
 impl Tape {
@@ -34,13 +36,26 @@ impl Tape {
     pub fn linear(&mut self, x: Tensor, matrix: &Weight, epilogue: Epilogue) -> Tensor {
         let mut shape = x.shape().to_vec();
         *shape.last_mut().expect("x has an axis") = matrix.outputs;
-        let y = self.activation(&shape);
-        self.linear_to(y, x, matrix, epilogue);
-        y
+        let site = match epilogue {
+            Epilogue::Plain => None,
+            Epilogue::Activation(_, site) | Epilogue::Residual(_, site) => Some(site),
+        };
+        let traced = site.is_some_and(|site| self.wants(site));
+        let planes = self.activation(&[&[1 + u32::from(traced)], &shape[..]].concat());
+        self.product(planes, x, matrix, epilogue);
+        if let Some(site) = site {
+            self.at_plane(site, planes, 1, &shape);
+        }
+        planes.with_shape(&shape)
     }
 
     /// The same, into a tensor that is there already.
-    pub fn linear_to(&mut self, y: Tensor, x: Tensor, matrix: &Weight, epilogue: Epilogue) {
+    pub fn linear_to(&mut self, y: Tensor, x: Tensor, matrix: &Weight) {
+        self.product(y.with_shape(&[1, y.rows(), y.width()]), x, matrix, Epilogue::Plain);
+    }
+
+    fn product(&mut self, y: Tensor, x: Tensor, matrix: &Weight, epilogue: Epilogue) {
+        let [planes, rows] = [y.shape()[0], x.rows()];
         assert_eq!(
             x.width(),
             matrix.inputs,
@@ -50,36 +65,32 @@ impl Tape {
         );
         assert_eq!(
             (y.rows(), y.width()),
-            (x.rows(), matrix.outputs),
+            (planes * rows, matrix.outputs),
             "linear: x {:?} does not give y {:?}",
             x.shape(),
             y.shape(),
         );
-        let (activation, residual, site) = match epilogue {
-            Epilogue::Plain => (Activation::None, Tensor::NOTHING, None),
-            Epilogue::Activation(activation, site) => (activation, Tensor::NOTHING, Some(site)),
-            Epilogue::Residual(residual, site) => (Activation::None, residual, Some(site)),
+        let (activation, residual) = match epilogue {
+            Epilogue::Plain => (Activation::None, Tensor::NOTHING),
+            Epilogue::Activation(activation, _) => (activation, Tensor::NOTHING),
+            Epilogue::Residual(residual, _) => (Activation::None, residual),
         };
-        let has_residual = residual != Tensor::NOTHING;
-        assert!(!has_residual || residual.len() == y.len(), "linear: residual {residual:?}");
-        let traced = site.is_some_and(|site| self.wants(site));
-        let before = self.activation_if(traced, y.shape());
-        let constants = vec![
-            ("K", f64::from(matrix.inputs)),
+        let fits = !residual.exists() || residual.len() == rows * matrix.outputs;
+        assert!(fits, "linear: residual {:?} for y {:?}", residual.shape(), y.shape());
+        let constants = [
+            ("K", matrix.inputs.into()),
             ("STORAGE", code(matrix.storage)),
-            ("ACTIVATION", f64::from(activation as u32)),
-            ("RESIDUAL", f64::from(has_residual)),
-            ("TRACE", f64::from(traced)),
+            ("ACTIVATION", activation.code()),
+            ("RESIDUAL", residual.exists().into()),
+            ("TRACE", (planes == 2).into()),
         ];
-        let product = Product { x, matrix, y, residual, before, constants };
-        match x.rows() {
-            1 => linear_vector::record(self, product),
-            rows if rows >= self.tuning.tiled_from => linear_tiled::record(self, product),
-            _ => linear_rows::record(self, product),
-        }
-        if let Some(site) = site.filter(|_| traced) {
-            self.trace(site, before);
-        }
+        let product = Product { x, matrix, residual, y, constants };
+        let dispatch = match rows {
+            1 => linear_vector::dispatch(self.tuning, product),
+            rows if rows >= self.tuning.tiled_from => linear_tiled::dispatch(product),
+            _ => linear_rows::dispatch(self.tuning, product),
+        };
+        self.dispatch(dispatch);
     }
 }
 
@@ -90,13 +101,28 @@ pub(crate) const BINDINGS: &[(&str, Access)] = &[
     ("rows", Access::Read),
     ("residual", Access::Read),
     ("y", Access::Write),
-    ("before", Access::Write),
 ];
 
+/// Their sizes.
+pub(crate) const SIZES: &[(&str, Word)] = &[("T", Word::U32), ("N", Word::U32)];
+
+/// A product of many rows, but for constants and grid.
+pub(crate) fn of_rows(kernel: &'static Kernel, product: &Product) -> Dispatch {
+    let Product { x, matrix, residual, y, .. } = *product;
+    let tensors = [
+        ("x", x),
+        ("weight", matrix.words),
+        ("rows", matrix.rows),
+        ("residual", residual),
+        ("y", y),
+    ];
+    let sizes = [("T", x.rows().into()), ("N", matrix.outputs.into())];
+    Dispatch::new(kernel, tensors).sizes(sizes)
+}
+
 /// Their twin.
-pub(crate) fn twin_of_rows(call: &mut Call) {
-    let x = floats(&call.buffers[0]).to_vec();
-    twin(call, &x, [1, 2, 3, 4, 5]);
+pub(crate) fn twin_of_rows(call: &Call) {
+    twin(call, &call.values("x"));
 }
 
 /// Lanes that share a row of `width` columns: one for each 32-column block, as far as they go.
@@ -104,32 +130,27 @@ pub(crate) fn lanes(width: u32, workgroup: u32) -> u32 {
     power_of_two_within(width.div_ceil(32)).clamp(4, workgroup)
 }
 
-/// The twins' formula. `bindings` are x, weight, rows, residual, y, before, by their indices.
-pub(crate) fn twin(call: &mut Call, x: &[f32], bindings: [usize; 5]) {
-    let [weight, rows, residual, y, before] = bindings;
-    let width = call.constant("K") as usize;
-    let activation = Activation::ALL[call.constant("ACTIVATION") as usize];
-    let [has_residual, traced] = [call.on("RESIDUAL"), call.on("TRACE")];
-    let mut result = std::mem::take(&mut call.buffers[y]);
-    let mut sums = std::mem::take(&mut call.buffers[before]);
-    let matrix =
-        Rows::new(call.constant("STORAGE"), &call.buffers[weight], &call.buffers[rows], width);
-    let added = floats(&call.buffers[residual]);
-    let outputs = matrix.count();
+/// The twins' formula, for x after what stands before the product.
+pub(crate) fn twin(call: &Call, x: &[f32]) {
+    let [width, outputs] = [call.constant("K"), call.size("N")];
+    let activation = Activation::ALL[call.constant("ACTIVATION")];
+    let [weight, rows] = [call.words("weight"), call.words("rows")];
+    let matrix = Rows::new(call.constant("STORAGE"), &weight, &rows, width);
+    let residual = call.values("residual");
+    let mut y = call.values_mut("y");
+    let plane = call.size("T") * outputs;
     let mut row = vec![0.0; width];
     for n in 0..outputs {
         matrix.unpack(n, &mut row);
-        for (t, x) in x.chunks_exact(width).enumerate() {
+        for (t, x) in x.chunks_exact(width).enumerate().take(call.size("T")) {
             let products = x.iter().zip(&row).map(|(x, w)| f64::from(*x) * f64::from(*w));
             let value = products.sum::<f64>() + f64::from(matrix.bias(n));
             let at = t * outputs + n;
-            if traced {
-                floats_mut(&mut sums)[at] = value as f32;
+            if call.on("TRACE") {
+                y[plane + at] = value as f32;
             }
-            let extra = if has_residual { f64::from(added[at]) } else { 0.0 };
-            floats_mut(&mut result)[at] = (activation.of(value) + extra) as f32;
+            let extra = if call.on("RESIDUAL") { f64::from(residual[at]) } else { 0.0 };
+            y[at] = (activation.of(value) + extra) as f32;
         }
     }
-    call.buffers[y] = result;
-    call.buffers[before] = sums;
 }

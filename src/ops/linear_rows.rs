@@ -3,7 +3,8 @@
 use crate::kernel::Kernel;
 use crate::ops::groups;
 use crate::ops::linear::{self, Product, lanes};
-use crate::tape::{Dispatch, Tape};
+use crate::recording::Dispatch;
+use crate::tuning::Tuning;
 
 /// The descriptor.
 pub const KERNEL: Kernel = Kernel {
@@ -15,29 +16,26 @@ pub const KERNEL: Kernel = Kernel {
         include_str!("../../shaders/lib/activation.wgsl"),
     ],
     bindings: linear::BINDINGS,
+    sizes: linear::SIZES,
     constants: &["WORKGROUP", "LANES", "K", "STORAGE", "ACTIVATION", "RESIDUAL", "TRACE"],
     sized: &["weight", "rows"],
     reduces: true,
     twin: linear::twin_of_rows,
+    fast: None,
 };
 
 /// Rows of x that a workgroup holds in registers.
 const ROWS: u32 = 4;
 
-/// Records the product; its sizes are T and N.
-pub(crate) fn record(tape: &mut Tape, product: Product) {
-    let Product { x, matrix, y, residual, before, mut constants } = product;
-    let tuning = tape.tuning;
+/// The product.
+pub(crate) fn dispatch(tuning: Tuning, product: Product) -> Dispatch {
+    let Product { x, matrix, constants, .. } = product;
     let lanes = lanes(matrix.inputs, tuning.workgroup);
-    constants.extend([("WORKGROUP", f64::from(tuning.workgroup)), ("LANES", f64::from(lanes))]);
     let down = x.rows().div_ceil(ROWS);
     let each = (tuning.workgroup / lanes).max(tuning.least_rows);
     let across = groups(matrix.outputs, each, (tuning.most_workgroups / down).max(1));
-    tape.dispatch(Dispatch {
-        kernel: &KERNEL,
-        constants,
-        sizes: vec![x.rows(), matrix.outputs],
-        tensors: vec![x, matrix.words, matrix.rows, residual, y, before],
-        grid: [across, down, 1],
-    });
+    linear::of_rows(&KERNEL, &product)
+        .constants(constants)
+        .constants([("WORKGROUP", tuning.workgroup.into()), ("LANES", lanes.into())])
+        .grid([across, down, 1])
 }

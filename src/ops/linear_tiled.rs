@@ -2,7 +2,7 @@
 
 use crate::kernel::Kernel;
 use crate::ops::linear::{self, Product};
-use crate::tape::{Dispatch, Tape};
+use crate::recording::Dispatch;
 
 /// The descriptor.
 pub const KERNEL: Kernel = Kernel {
@@ -14,23 +14,20 @@ pub const KERNEL: Kernel = Kernel {
         include_str!("../../shaders/lib/activation.wgsl"),
     ],
     bindings: linear::BINDINGS,
+    sizes: linear::SIZES,
     constants: &["K", "STORAGE", "ACTIVATION", "RESIDUAL", "TRACE"],
     sized: &["weight", "rows"],
     reduces: false,
     twin: linear::twin_of_rows,
+    fast: None,
 };
 
 /// Rows and columns of the tile of a workgroup.
 const TILE: u32 = 32;
 
-/// Records the product; its sizes are T and N.
-pub(crate) fn record(tape: &mut Tape, product: Product) {
-    let Product { x, matrix, y, residual, before, constants } = product;
-    tape.dispatch(Dispatch {
-        kernel: &KERNEL,
-        constants,
-        sizes: vec![x.rows(), matrix.outputs],
-        tensors: vec![x, matrix.words, matrix.rows, residual, y, before],
-        grid: [matrix.outputs.div_ceil(TILE), x.rows().div_ceil(TILE), 1],
-    });
+/// The product.
+pub(crate) fn dispatch(product: Product) -> Dispatch {
+    let across = product.matrix.outputs.div_ceil(TILE);
+    let down = product.x.rows().div_ceil(TILE);
+    linear::of_rows(&KERNEL, &product).constants(product.constants).grid([across, down, 1])
 }

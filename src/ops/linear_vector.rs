@@ -1,13 +1,13 @@
 //! Matrix-vector product for decoding: `y[n] = act(Σ_k p(x)[k] w[n, k] + bias[n]) + residual[n]`, where p is what stands before it.
 
-use bytemuck::{Pod, Zeroable};
-
-use crate::kernel::{Access, Call, Kernel, floats, floats_mut};
+use crate::kernel::{Access, Call, Kernel, Size, Word};
 use crate::ops::activation::Activation;
 use crate::ops::linear::{self, Product, lanes};
-use crate::ops::norm::{self, Kind, Norm};
+use crate::ops::norm::{self, Kind};
 use crate::ops::{gate, groups};
-use crate::tape::{Dispatch, Tape, Tensor};
+use crate::recording::Dispatch;
+use crate::tensor::Tensor;
+use crate::tuning::Tuning;
 
 /// The descriptor.
 pub const KERNEL: Kernel = Kernel {
@@ -26,8 +26,8 @@ pub const KERNEL: Kernel = Kernel {
         ("residual", Access::Read),
         ("y", Access::Write),
         ("prepared", Access::Write),
-        ("before", Access::Write),
     ],
+    sizes: &[("T", Word::U32), ("N", Word::U32), ("epsilon", Word::F32)],
     constants: &[
         "WORKGROUP",
         "LANES",
@@ -43,93 +43,84 @@ pub const KERNEL: Kernel = Kernel {
     sized: &["weight", "rows"],
     reduces: true,
     twin,
+    fast: None,
 };
 
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
-struct Sizes {
-    outputs: u32,
-    epsilon: f32,
-}
+/// What is done to x before it is multiplied, by the shader's numbers.
+const LAYER_NORM: u32 = 1;
+const RMS_NORM: u32 = 2;
+const GATED: u32 = 3;
 
-/// What is done to x before it is multiplied; the numbers are those of the shader.
-#[derive(Default)]
-struct Prologue {
-    code: u32,
-    gain_bias: Option<Tensor>,
-    epsilon: f32,
-    gate: f64,
-}
-
-/// What a deferred dispatch reads, and does to it.
-fn prologue(dispatch: &Dispatch) -> (Tensor, Prologue) {
-    match dispatch.kernel.name {
-        "norm" => {
-            let (x, Norm { kind, gain_bias, epsilon }) = norm::operands(dispatch);
-            let code = [1, 2][usize::from(kind == Kind::Rms)];
-            (x, Prologue { code, gain_bias: Some(gain_bias), epsilon, gate: 0.0 })
-        }
-        "gate" => {
-            let gate = dispatch.constants.iter().find(|(name, _)| *name == "GATE");
-            let gate = gate.map_or(0.0, |(_, activation)| *activation);
-            (dispatch.tensors[0], Prologue { code: 3, gate, ..Prologue::default() })
-        }
-        other => panic!("linear_vector: {other} is no prologue"),
-    }
-}
-
-/// Records the product, with what makes x as its prologue if that has not run yet.
-pub(crate) fn record(tape: &mut Tape, product: Product) {
-    let Product { x, matrix, y, residual, before, mut constants } = product;
-    let tuning = tape.tuning;
+/// The product, with nothing before it.
+pub(crate) fn dispatch(tuning: Tuning, product: Product) -> Dispatch {
+    let Product { x, matrix, residual, y, constants } = product;
     let lanes = lanes(matrix.inputs, tuning.workgroup);
     let turn = tuning.rows_in_turn.min(lanes);
     let each = (tuning.workgroup / lanes * turn).max(tuning.least_rows);
-    tape.absorb(x, |deferred| {
-        let (input, prologue) = deferred.map_or((x, Prologue::default()), prologue);
-        let Prologue { code, gain_bias, epsilon, gate } = prologue;
-        let gain_bias = gain_bias.unwrap_or(Tensor::NOTHING);
-        let prepared = if code == 0 { Tensor::NOTHING } else { x };
-        constants.extend([
-            ("WORKGROUP", f64::from(tuning.workgroup)),
-            ("LANES", f64::from(lanes)),
-            ("TURN", f64::from(turn)),
-            ("PROLOGUE", f64::from(code)),
-            ("GATE", gate),
-        ]);
-        let sizes = Sizes { outputs: matrix.outputs, epsilon };
-        Dispatch {
-            kernel: &KERNEL,
-            constants,
-            sizes: bytemuck::cast_slice(&[sizes]).to_vec(),
-            tensors: vec![
-                input,
-                gain_bias,
-                matrix.words,
-                matrix.rows,
-                residual,
-                y,
-                prepared,
-                before,
-            ],
-            grid: [groups(matrix.outputs, each, tuning.most_workgroups), x.rows(), 1],
-        }
-    });
+    let tensors = [
+        ("x", x),
+        ("gain_bias", Tensor::NOTHING),
+        ("weight", matrix.words),
+        ("rows", matrix.rows),
+        ("residual", residual),
+        ("y", y),
+        ("prepared", Tensor::NOTHING),
+    ];
+    Dispatch::new(&KERNEL, tensors)
+        .sizes([("T", x.rows().into()), ("N", matrix.outputs.into()), ("epsilon", Size::F32(0.0))])
+        .constants(constants)
+        .constants([
+            ("WORKGROUP", tuning.workgroup.into()),
+            ("LANES", lanes.into()),
+            ("TURN", turn.into()),
+            ("PROLOGUE", 0.0),
+            ("GATE", 0.0),
+        ])
+        .grid([groups(matrix.outputs, each, tuning.most_workgroups), x.rows(), 1])
 }
 
-fn twin(call: &mut Call) {
-    let width = call.constant("K") as usize;
-    let Sizes { epsilon, .. } = call.sizes();
-    let x = floats(&call.buffers[0]);
-    let norm = |kind| norm::normalise(x, floats(&call.buffers[1]), width, kind, epsilon);
-    let x = match call.constant("PROLOGUE") {
-        1 => norm(Kind::Layer),
-        2 => norm(Kind::Rms),
-        3 => gate::gated(x, width, Activation::ALL[call.constant("GATE") as usize]),
-        _ => x.to_vec(),
-    };
-    if call.constant("PROLOGUE") != 0 {
-        floats_mut(&mut call.buffers[6])[..x.len()].copy_from_slice(&x);
+/// `reader` with what `maker` does as its prologue, if it can be: it reads the result as its x, at
+/// no other binding, and has no prologue yet.
+pub(crate) fn taking_in(maker: &Dispatch, reader: &Dispatch) -> Option<Dispatch> {
+    let [made, x] = [maker.tensor("y"), reader.tensor("x")];
+    let once = reader.tensors.iter().filter(|tensor| tensor.shares(made)).count() == 1;
+    let whole = x.shares(made) && x.len() == made.len() && x.width() == made.width();
+    if !once || !whole || reader.constant("PROLOGUE") != Some(0.0) {
+        return None;
     }
-    linear::twin(call, &x, [2, 3, 4, 5, 7]);
+    let mut fused = reader.clone();
+    let prologue = match maker.kernel.name {
+        "norm" => {
+            fused.rebind("gain_bias", maker.tensor("gain_bias"));
+            fused.resize("epsilon", f32::from_bits(maker.size("epsilon")).into());
+            if maker.constant("RMS") == Some(1.0) { RMS_NORM } else { LAYER_NORM }
+        }
+        "gate" => {
+            fused.reset("GATE", maker.constant("GATE")?);
+            GATED
+        }
+        _ => return None,
+    };
+    fused.reset("PROLOGUE", prologue.into());
+    fused.rebind("x", maker.tensor("x"));
+    fused.rebind("prepared", made);
+    Some(fused)
+}
+
+fn twin(call: &Call) {
+    let width = call.constant("K");
+    let is_gated = call.constant("PROLOGUE") as u32 == GATED;
+    let given = call.values("x");
+    // A second plane behind the rows is somebody else's.
+    let x = &given[..call.size("T") * if is_gated { 2 * width } else { width }];
+    let normal =
+        |kind| norm::normalise(x, &call.values("gain_bias"), width, kind, call.real("epsilon"));
+    let prepared = match call.constant("PROLOGUE") as u32 {
+        LAYER_NORM => normal(Kind::Layer),
+        RMS_NORM => normal(Kind::Rms),
+        GATED => gate::gated(x, width, Activation::ALL[call.constant("GATE")]),
+        _ => return linear::twin(call, x),
+    };
+    call.values_mut("prepared")[..prepared.len()].copy_from_slice(&prepared);
+    linear::twin(call, &prepared);
 }

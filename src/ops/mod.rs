@@ -2,6 +2,7 @@
 
 pub mod activation;
 pub mod attention;
+mod attention_twin;
 pub mod choose;
 pub mod embed;
 pub(crate) mod fixed;
@@ -20,6 +21,8 @@ pub mod top_k;
 pub mod weight;
 
 use crate::kernel::Kernel;
+use crate::recording::Dispatch;
+use crate::tensor::Tensor;
 
 /// Every kernel of the engine.
 pub const ALL: &[&Kernel] = &[
@@ -36,6 +39,19 @@ pub const ALL: &[&Kernel] = &[
     &sample::KERNEL,
     &choose::KERNEL,
 ];
+
+/// What a dispatch makes that a later one may take in as its prologue.
+pub(crate) fn fusable_result(maker: &Dispatch) -> Option<Tensor> {
+    matches!(maker.kernel.name, "norm" | "gate").then(|| maker.tensor("y"))
+}
+
+/// `reader` with `maker` taken in, if it can do that.
+pub(crate) fn fused(maker: &Dispatch, reader: &Dispatch) -> Option<Dispatch> {
+    match reader.kernel.name {
+        "linear_vector" => linear_vector::taking_in(maker, reader),
+        _ => None,
+    }
+}
 
 /// Workgroups for `items` at `each` a workgroup, where kernels loop over what goes beyond `most`.
 fn groups(items: u32, each: u32, most: u32) -> u32 {

@@ -1,20 +1,22 @@
 //! Layer norm: `y = (x − mean) / √(variance + ε) · gain + bias`, over each row.
 
-use bytemuck::{Pod, Zeroable};
-
-use crate::kernel::{Access, Call, Kernel, floats, floats_mut};
+use crate::kernel::{Access, Call, Kernel, Word};
 use crate::ops::groups;
-use crate::tape::{Dispatch, Tape, Tensor};
+use crate::recording::Dispatch;
+use crate::tape::Tape;
+use crate::tensor::Tensor;
 
 /// The descriptor.
 pub const KERNEL: Kernel = Kernel {
     name: "norm",
     wgsl: &[include_str!("../../shaders/norm.wgsl")],
     bindings: &[("x", Access::Read), ("gain_bias", Access::Read), ("y", Access::Write)],
+    sizes: &[("T", Word::U32), ("epsilon", Word::F32)],
     constants: &["WORKGROUP", "LANES", "K", "RMS"],
     sized: &[],
     reduces: true,
     twin,
+    fast: None,
 };
 
 /// Which norm.
@@ -47,48 +49,27 @@ pub struct Norm {
     pub epsilon: f32,
 }
 
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
-struct Sizes {
-    rows: u32,
-    epsilon: f32,
-}
-
 impl Tape {
-    /// `x` `[.., K]` normalised over its last axis. A matrix-vector product that reads the result
-    /// first does the norm itself.
+    /// `x` `[.., K]` normalised over its last axis.
     pub fn norm(&mut self, x: Tensor, norm: &Norm) -> Tensor {
         let Norm { kind, gain_bias, epsilon } = *norm;
         let rows = [1, 2][usize::from(kind == Kind::Layer)];
         assert_eq!(gain_bias.shape(), [rows, x.width()], "norm: weights for {:?}", x.shape());
         let y = self.activation(x.shape());
         let lanes = self.tuning.workgroup;
-        let dispatch = Dispatch {
-            kernel: &KERNEL,
-            constants: vec![
-                ("WORKGROUP", f64::from(lanes)),
-                ("LANES", f64::from(lanes)),
-                ("K", f64::from(x.width())),
-                ("RMS", f64::from(kind == Kind::Rms)),
-            ],
-            sizes: bytemuck::cast_slice(&[Sizes { rows: x.rows(), epsilon }]).to_vec(),
-            tensors: vec![x, gain_bias, y],
-            grid: [groups(x.rows(), 1, self.tuning.most_workgroups), 1, 1],
-        };
-        self.defer(dispatch, y);
+        self.dispatch(
+            Dispatch::new(&KERNEL, [("x", x), ("gain_bias", gain_bias), ("y", y)])
+                .sizes([("T", x.rows().into()), ("epsilon", epsilon.into())])
+                .constants([
+                    ("WORKGROUP", lanes.into()),
+                    ("LANES", lanes.into()),
+                    ("K", x.width().into()),
+                    ("RMS", (kind == Kind::Rms).into()),
+                ])
+                .grid([groups(x.rows(), 1, self.tuning.most_workgroups), 1, 1]),
+        );
         y
     }
-}
-
-/// The norm that a dispatch makes, and of what.
-pub(crate) fn operands(dispatch: &Dispatch) -> (Tensor, Norm) {
-    let sizes: Sizes = bytemuck::pod_read_unaligned(bytemuck::cast_slice(&dispatch.sizes));
-    let [x, gain_bias, _] = dispatch.tensors[..] else { unreachable!("norm has three bindings") };
-    let kind = match dispatch.constants.contains(&("RMS", 1.0)) {
-        true => Kind::Rms,
-        false => Kind::Layer,
-    };
-    (x, Norm { kind, gain_bias, epsilon: sizes.epsilon })
 }
 
 /// The twins' formula.
@@ -114,11 +95,10 @@ pub(crate) fn normalise(
     y
 }
 
-fn twin(call: &mut Call) {
-    let Sizes { rows, epsilon } = call.sizes();
-    let width = call.constant("K") as usize;
+fn twin(call: &Call) {
+    let width = call.constant("K");
     let kind = if call.on("RMS") { Kind::Rms } else { Kind::Layer };
-    let x = &floats(&call.buffers[0])[..rows as usize * width];
-    let y = normalise(x, floats(&call.buffers[1]), width, kind, epsilon);
-    floats_mut(&mut call.buffers[2])[..y.len()].copy_from_slice(&y);
+    let x = &call.values("x")[..call.size("T") * width];
+    let y = normalise(x, &call.values("gain_bias"), width, kind, call.real("epsilon"));
+    call.values_mut("y")[..y.len()].copy_from_slice(&y);
 }

@@ -1,12 +1,12 @@
 //! Draws a token: repetition penalty, temperature, top-k, top-p and min-p over the whole vocabulary, then a race of Gumbel noise keyed by seed, position and token over what is left.
 
-use bytemuck::{Pod, Zeroable};
-
-use crate::kernel::{Access, Call, Kernel, floats};
-use crate::ops::choose::{POSITION, TOKENS};
+use crate::kernel::{Access, Call, Kernel, Word};
 use crate::ops::fixed::{gumbel, high, mixed, weight_of};
-use crate::ops::sampling::{DRAWN, PARAMETERS, SEEN, Sampler, View};
-use crate::tape::{Dispatch, Tape, Tensor};
+use crate::ops::sampling::{DRAWN, PARAMETERS, SEEN, Sampler, View, draw_words};
+use crate::recording::Dispatch;
+use crate::step_state::{self, POSITIONS, TOKENS};
+use crate::tape::Tape;
+use crate::tensor::Tensor;
 
 /// The descriptor.
 pub const KERNEL: Kernel = Kernel {
@@ -15,7 +15,7 @@ pub const KERNEL: Kernel = Kernel {
         include_str!("../../shaders/sample.wgsl"),
         include_str!("../../shaders/lib/sampling.wgsl"),
         include_str!("../../shaders/lib/fixed.wgsl"),
-        include_str!("../../shaders/lib/step_state.wgsl"),
+        step_state::WGSL,
     ],
     bindings: &[
         ("logits", Access::Read),
@@ -23,58 +23,62 @@ pub const KERNEL: Kernel = Kernel {
         ("sampling", Access::Read),
         ("draw", Access::Write),
     ],
+    sizes: &[("B", Word::U32), ("V", Word::U32)],
     constants: &["WORKGROUP"],
     sized: &[],
     reduces: false,
     twin,
+    fast: None,
 };
 
 /// Sums of weights fit in two words up to here.
 const MOST_TOKENS: u32 = 1 << 18;
 
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
-struct Sizes {
-    vocabulary: u32,
-}
-
 impl Tape {
-    /// Draws a token from `logits` `[1, .., V]` of the step that `state` describes, as `sampler`
-    /// asks, and leaves in it the token and what `choose` needs to tell candidates' chances.
+    /// Draws a token for each row of `logits` `[.., V]` of the step that `state` describes, as
+    /// `sampler` asks, and leaves in it the token and what `choose` needs to tell chances.
     pub fn sample(&mut self, logits: Tensor, state: Tensor, sampler: Sampler) {
-        let vocabulary = logits.width();
-        assert_eq!(logits.rows(), 1, "sample: one row of logits, not {:?}", logits.shape());
+        let [batch, vocabulary] = [logits.rows(), logits.width()];
         assert!(vocabulary <= MOST_TOKENS, "sample: {vocabulary} tokens, at most {MOST_TOKENS}");
         let Sampler { sampling, draw } = sampler;
-        assert_eq!(sampling.len(), PARAMETERS, "sample: parameters {:?}", sampling.shape());
-        let words = SEEN + vocabulary.div_ceil(32);
-        assert_eq!(draw.len(), words, "sample: {:?} for {vocabulary} tokens", draw.shape());
-        self.dispatch(Dispatch {
-            kernel: &KERNEL,
-            constants: vec![("WORKGROUP", f64::from(self.tuning.sampling_lanes))],
-            sizes: bytemuck::cast_slice(&[Sizes { vocabulary }]).to_vec(),
-            tensors: vec![logits, state, sampling, draw],
-            grid: [1, 1, 1],
-        });
+        assert_eq!(sampling.shape(), [batch, PARAMETERS], "sample: parameters");
+        assert_eq!(draw.shape(), [batch, draw_words(vocabulary)], "sample: outcomes");
+        let dispatch = Dispatch::new(
+            &KERNEL,
+            [("logits", logits), ("state", state), ("sampling", sampling), ("draw", draw)],
+        );
+        self.dispatch(
+            dispatch
+                .sizes([("B", batch.into()), ("V", vocabulary.into())])
+                .constants([("WORKGROUP", self.tuning.sampling_lanes.into())])
+                .grid([batch, 1, 1]),
+        );
     }
 }
 
-fn twin(call: &mut Call) {
-    let Sizes { vocabulary } = call.sizes();
-    let [logits, state, sampling, draw] = &mut call.buffers[..] else {
-        unreachable!("sample has four bindings")
-    };
-    let logits = &floats(logits)[..vocabulary as usize];
-    let input = state[TOKENS];
-    draw[(SEEN + input / 32) as usize] |= 1 << (input % 32);
-    let view = View { parameters: sampling, draw };
+fn twin(call: &Call) {
+    let [batch, vocabulary] = [call.size("B"), call.size("V")];
+    let [state, sampling] = [call.words("state"), call.words("sampling")];
+    let words = draw_words(vocabulary as u32) as usize;
+    let mut draw = call.words_mut("draw");
+    for b in 0..batch {
+        let logits = &call.values("logits")[b * vocabulary..][..vocabulary];
+        let [input, position] =
+            [TOKENS, POSITIONS].map(|list| state[step_state::at(list, b, batch)]);
+        draw[b * words + (SEEN + input / 32) as usize] |= 1 << (input % 32);
+        let outcome = drawn(logits, &View::of(&sampling, &draw, b, vocabulary), position);
+        draw[b * words + DRAWN..][..5].copy_from_slice(&outcome);
+    }
+}
+
+/// The token; the greatest key and the least that is left; the mass of what is left, in two words.
+fn drawn(logits: &[f32], view: &View, position: u32) -> [u32; 5] {
     let keys: Vec<u32> = logits.iter().enumerate().map(|(id, l)| view.key_of(id, *l)).collect();
     let greatest = keys.iter().copied().max().unwrap_or(0);
-    let least = least_kept(&view, &keys, greatest);
-
+    let least = least_kept(view, &keys, greatest);
     let greedy = view.steps() == 0.0;
-    let one = mixed(sampling[6]);
-    let two = mixed(one.wrapping_add(state[POSITION]));
+    let one = mixed(view.parameters[6]);
+    let two = mixed(one.wrapping_add(position));
     let mut mass = [0, 0];
     let mut best = (i32::MIN, 0);
     for (id, key) in (0..).zip(keys) {
@@ -88,7 +92,7 @@ fn twin(call: &mut Call) {
             best = (score, id);
         }
     }
-    draw[DRAWN..5].copy_from_slice(&[best.1, greatest, least, mass[0], mass[1]]);
+    [best.1, greatest, least, mass[0], mass[1]]
 }
 
 /// The least key that top-k and top-p leave.

@@ -1,7 +1,7 @@
 //! What sampling is asked for, and the words in which kernels read it and leave its outcome.
 
 use crate::error::{Error, Result};
-use crate::tape::Tensor;
+use crate::tensor::Tensor;
 
 /// How the next token is drawn. Applied in this order: repetition penalty, temperature, top-k,
 /// top-p of what is left, min-p. The default takes the best token.
@@ -35,21 +35,27 @@ impl Default for Sampling {
     }
 }
 
-/// Words of the parameters.
+/// Words of the parameters of a row.
 pub const PARAMETERS: u32 = 8;
-/// Word of the outcome with the token.
+/// Word of a row's outcome with the token.
 pub(crate) const DRAWN: usize = 0;
 /// Words of the outcome, before the bits of tokens seen.
 pub const SEEN: u32 = 8;
+
+/// Words of a row's outcome and of the tokens that it has seen.
+pub fn draw_words(vocabulary: u32) -> u32 {
+    SEEN + vocabulary.div_ceil(32)
+}
+
 /// Steps of an octave.
 const UNIT: f64 = 1_048_576.0;
 
 /// Where sampling happens: what the host asks for, and what the kernel leaves.
 #[derive(Debug, Clone, Copy)]
 pub struct Sampler {
-    /// `[8]`
+    /// `[B, 8]`
     pub sampling: Tensor,
-    /// `[8 + V/32]`
+    /// `[B, 8 + V/32]`
     pub draw: Tensor,
 }
 
@@ -100,7 +106,7 @@ impl Sampling {
 
 /// The outcome before the first step, `[8 + V/32]`, where these tokens have been seen.
 pub fn seen(tokens: &[u32], vocabulary: u32) -> Vec<u32> {
-    let mut words = vec![0; (SEEN + vocabulary.div_ceil(32)) as usize];
+    let mut words = vec![0; draw_words(vocabulary) as usize];
     tokens.iter().for_each(|token| words[(SEEN + token / 32) as usize] |= 1 << (token % 32));
     words
 }
@@ -111,7 +117,14 @@ pub(crate) struct View<'a> {
     pub draw: &'a [u32],
 }
 
-impl View<'_> {
+impl<'a> View<'a> {
+    /// What belongs to row `b`.
+    pub fn of(sampling: &'a [u32], draw: &'a [u32], b: usize, vocabulary: usize) -> View<'a> {
+        let words = draw_words(vocabulary as u32) as usize;
+        let parameters = &sampling[b * PARAMETERS as usize..][..PARAMETERS as usize];
+        View { parameters, draw: &draw[b * words..][..words] }
+    }
+
     /// Steps of an octave for each unit of a logit; 0 takes the best token.
     pub fn steps(&self) -> f32 {
         f32::from_bits(self.parameters[0])

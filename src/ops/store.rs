@@ -1,13 +1,13 @@
 //! Stores the keys and values of a chunk in the K-V ring, each position in its slot.
 
-use bytemuck::{Pod, Zeroable};
-
-use crate::kernel::{Access, Call, Kernel};
-use crate::ops::choose::POSITION;
+use crate::kernel::{Access, Call, Kernel, Word};
 use crate::ops::groups;
+use crate::recording::{Dispatch, Rows};
 use crate::ring::slot_of;
 use crate::site::Site;
-use crate::tape::{Dispatch, Rows, Tape, Tensor};
+use crate::step_state::{self, FRESH, POSITIONS};
+use crate::tape::Tape;
+use crate::tensor::Tensor;
 
 /// The descriptor.
 pub const KERNEL: Kernel = Kernel {
@@ -15,13 +15,24 @@ pub const KERNEL: Kernel = Kernel {
     wgsl: &[
         include_str!("../../shaders/store.wgsl"),
         include_str!("../../shaders/lib/ring.wgsl"),
-        include_str!("../../shaders/lib/step_state.wgsl"),
+        step_state::WGSL,
     ],
     bindings: &[("fresh", Access::Read), ("state", Access::Read), ("ring", Access::Write)],
+    sizes: &[
+        ("B", Word::U32),
+        ("T", Word::U32),
+        ("C", Word::U32),
+        ("sinks", Word::U32),
+        ("width", Word::U32),
+        ("row", Word::U32),
+        ("key", Word::U32),
+        ("value", Word::U32),
+    ],
     constants: &["WORKGROUP"],
     sized: &[],
     reduces: false,
     twin,
+    fast: None,
 };
 
 /// A K-V ring: keys and values by slot. Slots `0..sinks` keep the first positions for good, the
@@ -41,71 +52,58 @@ impl Ring {
     }
 }
 
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
-struct Sizes {
-    batch: u32,
-    times: u32,
-    capacity: u32,
-    sinks: u32,
-    width: u32,
-    row: u32,
-    key: u32,
-    value: u32,
-}
-
 impl Tape {
     /// Puts keys and values, which start at two columns of the rows `[B, T, ..]`, into `ring`;
-    /// StepState `state` has the position of the first row.
+    /// StepState `state` has the position of each first row, and how many rows are real.
     pub fn store(&mut self, fresh: (Tensor, u32, u32), state: Tensor, ring: Ring) {
         let (rows, key, value) = fresh;
         let [batch, times, row] = rows.shape()[..] else {
             panic!("store: rows {:?} are [B, T, ..]", rows.shape())
         };
-        let sizes = Sizes {
-            batch,
-            times,
-            capacity: ring.capacity(),
-            sinks: ring.sinks,
-            width: ring.slots.width() / 4,
-            row: row / 4,
-            key: key / 4,
-            value: value / 4,
-        };
+        let width = ring.slots.width() / 4;
         let workgroup = self.tuning.workgroup;
-        let items = batch * times * sizes.width;
-        self.dispatch(Dispatch {
-            kernel: &KERNEL,
-            constants: vec![("WORKGROUP", f64::from(workgroup))],
-            sizes: bytemuck::cast_slice(&[sizes]).to_vec(),
-            tensors: vec![rows, state, ring.slots],
-            grid: [groups(items, workgroup, self.tuning.most_workgroups), 1, 1],
-        });
+        let items = batch * times * width;
+        self.dispatch(
+            Dispatch::new(&KERNEL, [("fresh", rows), ("state", state), ("ring", ring.slots)])
+                .sizes([
+                    ("B", batch.into()),
+                    ("T", times.into()),
+                    ("C", ring.capacity().into()),
+                    ("sinks", ring.sinks.into()),
+                    ("width", width.into()),
+                    ("row", (row / 4).into()),
+                    ("key", (key / 4).into()),
+                    ("value", (value / 4).into()),
+                ])
+                .constants([("WORKGROUP", workgroup.into())])
+                .grid([groups(items, workgroup, self.tuning.most_workgroups), 1, 1]),
+        );
     }
 
-    /// Appends a copy of the slot of `ring` that a step writes, shown as `shape`, or nothing if
-    /// nobody asked: the whole ring is C times as much.
-    pub fn trace_slot(&mut self, site: Site, ring: Ring, shape: &[u32]) {
-        if self.wants(site) {
-            let rows = Rows::Slot { sinks: ring.sinks };
-            self.observe(site, ring.slots, rows, (0, ring.slots.width()), shape);
-        }
+    /// Names the slot of `ring` that a step writes, shown as `shape`: of the whole ring 1/C.
+    pub fn at_slot(&mut self, site: Site, ring: Ring, shape: &[u32]) {
+        let rows = Rows::Slot { sinks: ring.sinks };
+        self.name(site, ring.slots, rows, (0, ring.slots.width()), shape);
     }
 }
 
-fn twin(call: &mut Call) {
-    let Sizes { batch, times, capacity, sinks, width, row, key, value } = call.sizes();
-    let [fresh, state, ring] = &mut call.buffers[..] else {
-        unreachable!("store has three bindings")
-    };
+fn twin(call: &Call) {
+    let [batch, times, capacity] = ["B", "T", "C"].map(|size| call.size(size));
+    let width = 4 * call.size("width");
+    let (fresh, state) = (call.values("fresh"), call.words("state"));
+    let mut ring = call.values_mut("ring");
     // In the order of positions, so that of two with one slot the later one stays.
-    for index in 0..batch * times {
-        let slot = slot_of(state[POSITION] + index % times, capacity, sinks);
-        let to = 8 * ((index / times * capacity + slot) * width) as usize;
-        for (half, column) in [key, value].into_iter().enumerate() {
-            let from = 4 * (index * row + column) as usize;
-            let width = 4 * width as usize;
-            ring[to + half * width..][..width].copy_from_slice(&fresh[from..][..width]);
+    for (b, t) in (0..batch).flat_map(|b| (0..times).map(move |t| (b, t))) {
+        let [position, real] = [POSITIONS, FRESH].map(|list| state[step_state::at(list, b, batch)]);
+        if t as u32 >= real {
+            continue;
+        }
+        let sinks = call.size("sinks") as u32;
+        let slot = slot_of(position + t as u32, capacity as u32, sinks) as usize;
+        for (half, column) in ["key", "value"].into_iter().enumerate() {
+            let from = 4 * ((b * times + t) * call.size("row") + call.size(column));
+            let to = ((b * capacity + slot) * 2 + half) * width;
+            ring[to..][..width].copy_from_slice(&fresh[from..][..width]);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A weight matrix in the memory of the device, and its rows as a twin reads them.
 
-use crate::tape::Tensor;
+use crate::tensor::Tensor;
 use crate::weights::Storage;
 
 /// A packed matrix `[N, K]` with a scale and a bias for each row.
@@ -33,8 +33,8 @@ pub struct Rows<'a> {
 
 impl<'a> Rows<'a> {
     /// The matrix of `width` columns in `words` and `rows`, by the number of its storage.
-    pub fn new(code: u32, words: &'a [u32], rows: &'a [u32], width: usize) -> Rows<'a> {
-        Rows { storage: Storage::ALL[code as usize], words, rows, width }
+    pub fn new(code: usize, words: &'a [u32], rows: &'a [u32], width: usize) -> Rows<'a> {
+        Rows { storage: Storage::ALL[code], words, rows, width }
     }
 
     /// Number of rows.

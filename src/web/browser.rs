@@ -3,7 +3,8 @@
 use wasm_bindgen::prelude::*;
 
 use crate::error::{Error, Result};
-use crate::gpu::{AdapterNames, Ahead, Gpu, Platform};
+use crate::executor::gpu::{Ahead, Platform};
+use crate::executor::{Adapter, Device};
 use crate::tuning::AdapterFacts;
 
 #[wasm_bindgen(module = "/src/web/browser.js")]
@@ -35,9 +36,10 @@ extern "C" {
 }
 
 /// Opens the browser's GPU, with subgroups where it has them.
-pub async fn open_gpu() -> Result<Gpu> {
+pub async fn open_gpu() -> Result<Device> {
     watch_request_device();
-    let names = |_: AdapterNames| AdapterNames {
+    let names = |_: Adapter| Adapter {
+        backend: "WebGPU",
         name: adapter_name(),
         vendor: adapter_vendor(),
         architecture: adapter_architecture(),
@@ -47,23 +49,13 @@ pub async fn open_gpu() -> Result<Gpu> {
         },
     };
     let ahead = Ahead { begin: begin_pipelines, finish: || Box::pin(finish_pipelines()) };
-    let gpu = Gpu::open(Platform { names, ahead: Some(ahead) }).await;
+    let gpu = Device::gpu(Platform { names, ahead: Some(ahead) }).await;
     unwatch_request_device();
     gpu.map_err(|error| match error {
         // What wgpu says names backends that no browser has.
         Error::NoWebGpu { .. } => Error::NoWebGpu { found: why_no_adapter() },
         error => error,
     })
-}
-
-/// What the CPU executor is called.
-pub fn cpu_names() -> AdapterNames {
-    AdapterNames {
-        name: "CPU".to_string(),
-        vendor: String::new(),
-        architecture: "wasm32".to_string(),
-        facts: AdapterFacts { subgroup_size: 0, software: false },
-    }
 }
 
 impl From<Error> for JsValue {

@@ -1,44 +1,92 @@
 //! The engine's values as plain JavaScript objects.
 
-use js_sys::{Array, Float32Array, Object, Reflect};
-use wasm_bindgen::JsValue;
+use js_sys::{Array, Float32Array, Object, Reflect, Uint32Array};
+use wasm_bindgen::{JsCast, JsValue};
 
-use crate::decode::{Finish, Row, Step, Translator};
-use crate::device::Timing;
+use crate::decode::{Finish, Input, Model, Row, Sampling, Step, Task};
+use crate::executor::Timing;
+use crate::models::config::Stack;
 use crate::site::Snapshot;
 
-/// `ModelFacts` of the npm package.
-pub fn facts(translator: &Translator) -> Object {
-    let config = translator.config();
-    let [encoder, decoder] = [config.encoder, config.decoder];
+/// `Facts` of the npm package.
+pub fn facts(model: &Model) -> Object {
+    let config = model.config();
     object([
-        ("family", "marian".into()),
-        ("encoderLayers", encoder.layers.into()),
-        ("decoderLayers", decoder.layers.into()),
-        ("encoderHeads", encoder.heads.into()),
-        ("decoderHeads", decoder.heads.into()),
-        ("headWidth", (config.model_width / decoder.heads).into()),
+        ("family", config.family.into()),
+        ("architecture", config.architecture().name().into()),
+        ("encoder", stack(config.encoder)),
+        ("decoder", stack(config.decoder)),
         ("modelWidth", config.model_width.into()),
-        ("encoderInnerWidth", encoder.inner_width.into()),
-        ("decoderInnerWidth", decoder.inner_width.into()),
-        ("vocabulary", config.target_vocabulary.into()),
+        ("vocabulary", config.vocabulary.into()),
         ("maxPositions", config.max_positions.into()),
+        ("positions", config.positions.name().into()),
+        ("norm", config.norm.name().into()),
         ("activation", config.activation.name().into()),
-        ("parameters", (translator.parameters as f64).into()),
-        ("storage", translator.storage.name().into()),
-        ("weightBytes", (translator.weight_bytes as f64).into()),
+        ("gated", config.gated.into()),
+        ("parameters", (model.parameters as f64).into()),
+        ("storage", model.storage.name().into()),
+        ("weightBytes", (model.weight_bytes as f64).into()),
     ])
 }
 
-/// A step for all sentences of a batch.
-pub fn step(step: &Step) -> JsValue {
-    let rows: Array = step.rows.iter().map(row).collect();
+/// Sizes of a stack, null if there is none.
+fn stack(stack: Option<Stack>) -> JsValue {
+    let Some(stack) = stack else { return JsValue::NULL };
     object([
-        ("position", step.position.into()),
-        ("rows", rows.into()),
-        ("trace", snapshots(&step.trace)),
+        ("layers", stack.layers.into()),
+        ("heads", stack.heads.into()),
+        ("keyValueHeads", stack.key_value_heads.into()),
+        ("headWidth", stack.head_width.into()),
+        ("innerWidth", stack.inner_width.into()),
     ])
     .into()
+}
+
+/// A task, from `RawTask` of the npm package.
+pub fn task(options: &Object) -> Task {
+    let inputs = Array::from(&field(options, "inputs"));
+    Task {
+        inputs: inputs.iter().map(|row| input(row.unchecked_ref())).collect(),
+        candidates: number(options, "candidates") as u32,
+        trace: strings(options, "trace"),
+        ring_capacity: number_if(options, "ringCapacity"),
+        sinks: number(options, "sinks") as u32,
+    }
+}
+
+/// A row, from `RawInput` of the npm package.
+fn input(row: &Object) -> Input {
+    let tokens = |key: &str| Uint32Array::new(&field(row, key)).to_vec();
+    let ends = field(row, "endTokens");
+    let draws = field(row, "sampling");
+    Input {
+        tokens: tokens("tokens"),
+        prefix: tokens("prefix"),
+        max_tokens: number_if(row, "maxTokens"),
+        end_tokens: (!ends.is_null()).then(|| tokens("endTokens")),
+        sampling: match draws.is_null() {
+            true => Sampling::default(),
+            false => sampling(draws.unchecked_ref()),
+        },
+    }
+}
+
+/// How tokens are drawn, from `RawSampling` of the npm package.
+pub fn sampling(options: &Object) -> Sampling {
+    Sampling {
+        temperature: number(options, "temperature") as f32,
+        top_k: number(options, "topK") as u32,
+        top_p: number(options, "topP") as f32,
+        min_p: number(options, "minP") as f32,
+        repetition_penalty: number(options, "repetitionPenalty") as f32,
+        seed: number(options, "seed") as u32,
+    }
+}
+
+/// A step for all rows of a batch.
+pub fn step(step: &Step) -> JsValue {
+    let rows: Array = step.rows.iter().map(row).collect();
+    object([("rows", rows.into()), ("trace", snapshots(&step.trace))]).into()
 }
 
 /// `{ label, microseconds, operations, weightBytes }`
@@ -52,7 +100,7 @@ pub fn timing(timing: &Timing) -> JsValue {
     .into()
 }
 
-/// What a step did for one sentence.
+/// What a step did for one row.
 pub fn row(row: &Row) -> JsValue {
     let candidates: Array = (row.candidates.iter())
         .map(|candidate| {
@@ -69,6 +117,7 @@ pub fn row(row: &Row) -> JsValue {
         Some(Finish::Length) => "length".into(),
     };
     object([
+        ("position", row.position.into()),
         ("input", row.input.into()),
         ("token", row.token.into()),
         ("logProbability", row.log_probability.into()),
@@ -105,9 +154,9 @@ pub fn number(object: &Object, key: &str) -> f64 {
     field(object, key).as_f64().unwrap_or_default()
 }
 
-/// A whole number of an object, of which 0 stands for a default.
-pub fn above_zero(object: &Object, key: &str) -> Option<u32> {
-    Some(number(object, key) as u32).filter(|number| *number > 0)
+/// A whole number of an object, if it has one.
+fn number_if(object: &Object, key: &str) -> Option<u32> {
+    field(object, key).as_f64().map(|number| number as u32)
 }
 
 /// The strings of a list that an object may have.

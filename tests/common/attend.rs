@@ -1,11 +1,12 @@
 //! A scene of attention whose keys and values a law may change before it looks again.
 
-use glassformer::device::Device;
+use glassformer::executor::Device;
+use glassformer::mask::Mask;
 use glassformer::ops::attention::{Attention, Keys};
-use glassformer::ops::choose::first_state;
 use glassformer::ops::store::Ring;
-use glassformer::tape::Tensor;
+use glassformer::tensor::Tensor;
 
+use super::cases_attention::state_at;
 use super::random::Random;
 use super::sketch::{SCORES, Sketch, WEIGHTS};
 
@@ -51,7 +52,7 @@ impl Scene {
         let mut sketch = Sketch::new(device, device.tuning(), true, 0);
         let fresh = self.fresh(&mut sketch);
         let lengths = sketch.words(&[self.batch], lengths);
-        self.attend(&mut sketch, fresh, Keys::Padded { lengths });
+        self.attend(&mut sketch, fresh, Keys::Rows, Mask::padding(lengths));
         let [scores, weights, context] = sketch.values_shown().await;
         Seen { scores, weights, context }
     }
@@ -61,13 +62,11 @@ impl Scene {
     pub async fn ring(&self, device: &Device, ring: &[f32], position: u32) -> (Seen, Vec<f32>) {
         let mut sketch = Sketch::new(device, device.tuning(), true, 0);
         let fresh = self.fresh(&mut sketch);
-        let mut state = first_state(self.batch, 0);
-        state[0] = position;
-        let state = sketch.words(&[4 + 2 * self.batch], &state);
+        let state = state_at(&mut sketch, self.batch, position);
         let capacity = ring.len() as u32 / (self.batch * 2 * self.row());
         let ring = sketch.values(&[self.batch, capacity, 2, self.row()], ring);
         let slots = Ring { slots: ring, sinks: 0 };
-        self.attend(&mut sketch, fresh, Keys::Ring { state, ring: slots });
+        self.attend(&mut sketch, fresh, Keys::Step { state, ring: slots }, Mask::CAUSAL);
         sketch.show(ring);
         let [scores, weights, context, ring] = sketch.values_shown().await;
         (Seen { scores, weights, context }, ring)
@@ -82,7 +81,7 @@ impl Scene {
         sketch.values(&[self.batch, count, 2 * row], &rows)
     }
 
-    fn attend(&self, sketch: &mut Sketch, fresh: Tensor, keys: Keys) {
+    fn attend(&self, sketch: &mut Sketch, fresh: Tensor, keys: Keys, mask: Mask) {
         let row = self.row();
         let times = self.queries.len() as u32 / (self.batch * row);
         let queries = sketch.values(&[self.batch, times, row], &self.queries);
@@ -93,6 +92,8 @@ impl Scene {
             queries: (queries, 0),
             fresh: (fresh, 0, row),
             keys,
+            mask,
+            scale: 1.0 / (self.width as f32).sqrt(),
             rotary: None,
             sites: [SCORES, WEIGHTS],
         });

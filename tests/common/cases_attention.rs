@@ -1,10 +1,11 @@
 //! Cases of attention: padded rows of keys, and the K-V ring.
 
+use glassformer::mask::Mask;
 use glassformer::ops::attention::{Attention, Keys};
-use glassformer::ops::choose::first_state;
 use glassformer::ops::rotary;
 use glassformer::ops::store::Ring;
-use glassformer::tape::Tensor;
+use glassformer::step_state;
+use glassformer::tensor::Tensor;
 
 use super::cases::Case;
 use super::sketch::{SCORES, Sketch, WEIGHTS};
@@ -37,7 +38,7 @@ pub fn padded() -> Vec<Case> {
             let mut lengths: Vec<u32> = (0..batch).map(|_| 1 + sketch.random.below(keys)).collect();
             lengths[0] = keys;
             let lengths = sketch.words(&[batch], &lengths);
-            attend(sketch, heads, [times, keys], Keys::Padded { lengths }, None);
+            attend(sketch, heads, [times, keys], (Keys::Rows, Mask::padding(lengths)), None);
         })
     })
     .collect()
@@ -71,7 +72,7 @@ pub fn ring() -> Vec<Case> {
             let slots = sketch.drawn(&[batch, capacity, 2, groups * width]);
             let ring = Ring { slots, sinks };
             let rotary = turns.then(|| table(sketch, width));
-            attend(sketch, heads, [1, 1], Keys::Ring { state, ring }, rotary);
+            attend(sketch, heads, [1, 1], (Keys::Step { state, ring }, Mask::CAUSAL), rotary);
             sketch.show(slots);
         })
     })
@@ -80,9 +81,8 @@ pub fn ring() -> Vec<Case> {
 
 /// StepState of a batch at a position.
 pub fn state_at(sketch: &mut Sketch, batch: u32, position: u32) -> Tensor {
-    let mut state = first_state(batch, 0);
-    state[0] = position;
-    sketch.words(&[4 + 2 * batch], &state)
+    let rows = vec![step_state::Row::at(position, 0); batch as usize];
+    sketch.words(&[step_state::words(batch)], &step_state::of(&rows))
 }
 
 /// A table of rotary positions.
@@ -95,7 +95,7 @@ pub fn attend(
     sketch: &mut Sketch,
     heads: Heads,
     [times, rows]: [u32; 2],
-    keys: Keys,
+    (keys, mask): (Keys, Mask),
     rotary: Option<Tensor>,
 ) {
     let [batch, heads, groups, width] = heads;
@@ -108,6 +108,8 @@ pub fn attend(
         queries: (queries, GAP),
         fresh: (fresh, GAP, 2 * GAP + groups * width),
         keys,
+        mask,
+        scale: 1.0 / (width as f32).sqrt(),
         rotary,
         sites: [SCORES, WEIGHTS],
     });

@@ -1,7 +1,8 @@
 //! Cases of the kernels that find the best tokens and choose.
 
-use glassformer::ops::choose::{Choice, first_state, result_words};
-use glassformer::tape::Tensor;
+use glassformer::ops::choose::{Choice, result_words};
+use glassformer::step_state::{self, Row};
+use glassformer::tensor::Tensor;
 
 use super::cases::Case;
 use super::sketch::{Compare, Sketch};
@@ -80,12 +81,18 @@ pub fn choose() -> Vec<Case> {
             values[end as usize] = 40.0;
             values[(batch * vocabulary - 1) as usize] = 30.0;
             let logits = sketch.values(&[batch, vocabulary], &values);
-            let mut state = first_state(batch, pad);
-            // The third row of four, the second time round.
-            state[0] = 6;
-            state[4..4 + batch as usize].fill_with(|| sketch.random.below(vocabulary));
-            state[4 + 2 * batch as usize - 1] = u32::from(batch > 1);
-            let state = sketch.words(&[4 + 2 * batch], &state);
+            // Rows at positions of their own, of which the second reaches its limit.
+            let row = |b| Row {
+                limit: if b == 1 { 8 } else { 100 },
+                ..Row::at(6 + b, sketch.random.below(vocabulary))
+            };
+            let rows: Vec<Row> = (0..batch).map(row).collect();
+            let mut state = step_state::of(&rows);
+            // The third row of four results, the second time round; the last row has ended.
+            state[step_state::STEPS as usize] = 6;
+            let ended = step_state::LISTS + (step_state::ENDED + 1) * batch - 1;
+            state[ended as usize] = u32::from(batch > 1);
+            let state = sketch.words(&[step_state::words(batch)], &state);
             let results = results(sketch, [4, batch], best);
             let choice = Choice { best, end, pad, bans_padding, state, results, sampler: None };
             sketch.tape.choose(logits, choice);

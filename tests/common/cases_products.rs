@@ -1,15 +1,16 @@
 //! Cases of the kernels that make rows of values: embedding, norms, gates, the three products.
 
 use glassformer::ops::activation::Activation;
-use glassformer::ops::choose::first_state;
 use glassformer::ops::embed::{Embedding, Tokens};
 use glassformer::ops::linear::Epilogue;
 use glassformer::ops::norm::{Kind, Norm};
 use glassformer::site::Site;
-use glassformer::tape::Tensor;
+use glassformer::step_state;
+use glassformer::tensor::Tensor;
 use glassformer::weights::Storage;
 
 use super::cases::Case;
+use super::cases_attention::state_at;
 use super::random::Random;
 use super::sketch::{BEFORE, Compare, Sketch};
 
@@ -34,17 +35,17 @@ pub fn embeddings(random: &mut Random) -> Vec<Case> {
             cases.push(Case::new(name, traced, move |sketch| {
                 let ids: Vec<u32> = (0..sequence).map(|_| sketch.random.below(97)).collect();
                 let ids = sketch.words(&[1, sequence], &ids);
-                let mut state = first_state(1, 0);
-                state[0] = sketch.random.below(33 - sequence.min(32));
-                let state = sketch.words(&[6], &state);
+                let position = sketch.random.below(33 - sequence.min(32));
+                let state = state_at(sketch, 1, position);
                 embed(sketch, Tokens::Chunk { ids, state }, storage, width, !traced);
             }));
             let name = format!("{sentences} at {position}, {width} {storage:?} traced {traced}");
             cases.push(Case::new(name, traced, move |sketch| {
-                let mut state = first_state(sentences, 0);
-                state[0] = position;
-                state[4..].fill_with(|| sketch.random.below(97));
-                let state = sketch.words(&[4 + 2 * sentences], &state);
+                // Each row is at a position of its own.
+                let row = |b| step_state::Row::at(position + b % 3, sketch.random.below(97));
+                let rows: Vec<_> = (0..sentences).map(row).collect();
+                let shape = [step_state::words(sentences)];
+                let state = sketch.words(&shape, &step_state::of(&rows));
                 let tokens = Tokens::Step { state, batch: sentences };
                 embed(sketch, tokens, storage, width, traced);
             }));

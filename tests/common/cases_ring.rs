@@ -1,5 +1,6 @@
 //! Cases of what a prompt goes through: rotary positions, attention of a chunk, its way into the ring.
 
+use glassformer::mask::Mask;
 use glassformer::ops::attention::Keys;
 use glassformer::ops::store::Ring;
 
@@ -35,7 +36,7 @@ pub fn chunk() -> Vec<Case> {
             let state = state_at(sketch, batch, position);
             let slots = sketch.drawn(&[batch, capacity, 2, groups * width]);
             let keys = Keys::Chunk { state, ring: Ring { slots, sinks } };
-            attend(sketch, heads, [times, times], keys, None);
+            attend(sketch, heads, [times, times], (keys, Mask::CAUSAL), None);
         })
     })
     .collect()

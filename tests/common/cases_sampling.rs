@@ -1,7 +1,8 @@
 //! Cases of the kernel that draws tokens: many draws a case, each from where the last one left off.
 
-use glassformer::ops::choose::{Choice, POSITION, first_state};
+use glassformer::ops::choose::Choice;
 use glassformer::ops::sampling::{Sampler, Sampling, seen};
+use glassformer::step_state::{self, Row};
 
 use super::cases::Case;
 use super::cases_choice::{logits, results, show_results};
@@ -66,12 +67,11 @@ pub fn all() -> Vec<Case> {
                 let random = &mut sketch.random;
                 let sampling = Sampling { seed: random.bits() as u32, ..sampling };
                 let prompt: Vec<u32> = (0..5).map(|_| random.below(vocabulary)).collect();
-                let mut state = first_state(1, prompt[4]);
-                state[POSITION] = 2;
-                let state = sketch.words(&[6], &state);
+                let state = step_state::of(&[Row::at(2, prompt[4])]);
+                let state = sketch.words(&[step_state::words(1)], &state);
                 let words = seen(&prompt, vocabulary);
-                let draw = sketch.words(&[words.len() as u32], &words);
-                let sampling = sketch.words(&[8], &sampling.words());
+                let draw = sketch.words(&[1, words.len() as u32], &words);
+                let sampling = sketch.words(&[1, 8], &sampling.words());
                 let results = results(sketch, [draws + 2, 1], best);
                 let sampler = Some(Sampler { sampling, draw });
                 let [end, pad] = [vocabulary; 2];

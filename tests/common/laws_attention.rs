@@ -1,6 +1,6 @@
 //! Laws of attention, which it would break if kernel and twin were wrong alike.
 
-use glassformer::device::Device;
+use glassformer::executor::Device;
 
 use super::attend::Scene;
 use super::random::{Random, seed};

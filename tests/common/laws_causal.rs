@@ -2,15 +2,16 @@
 
 use std::rc::Rc;
 
-use glassformer::decode::{GenerateOptions, Generation, Generator, Step};
-use glassformer::device::Device;
-use glassformer::models::causal::Causal;
+use glassformer::decode::{Input, Model, Run, Step, Task};
+use glassformer::executor::Device;
 use glassformer::ring::slot_of;
 use glassformer::site::{Site, Snapshot};
 use glassformer::weights::Storage;
 
 use super::golden::Golden;
-use super::golden::causal::{self as golden, tokens, worst_error, write};
+use super::golden::causal::{
+    self as golden, endless, reference, tokens, wishes, worst_error, write,
+};
 use super::laws_models::MOST_ERROR;
 use super::report::{assert_close, relative_error, say};
 
@@ -49,18 +50,12 @@ pub async fn a_wrong_weight_is_detected(device: &Rc<Device>) {
 pub async fn the_ring_never_ends(device: &Rc<Device>) {
     for golden in golden::ALL.iter().filter(|golden| golden.name.starts_with("llama")) {
         let generator = golden.load(device, Storage::F32);
-        let reference = golden.reference();
+        let reference = reference(golden);
         for (label, sinks) in [("window", 0), ("sinks", SINKS)] {
             let (expected, logits) = reference.endless(label);
-            let options = GenerateOptions {
-                ring_capacity: Some(CAPACITY),
-                sinks,
-                trace: vec!["logits".to_string()],
-                max_tokens: Some(expected.len() as u32),
-                end_tokens: Some(vec![]),
-                ..GenerateOptions::default()
-            };
-            let begun = Generation::begin(&generator, &reference.prompt, &options).await;
+            let row = endless(&reference.prompt, expected.len());
+            let task = Task { ring_capacity: Some(CAPACITY), sinks, ..Task::of(vec![row]) };
+            let begun = Run::begin(&generator, &task.tracing(&["logits"])).await;
             let mut generation = begun.expect("a text");
             let bytes = device.allocated_bytes();
             let mut steps = vec![];
@@ -92,13 +87,9 @@ pub async fn a_prompt_may_be_taken_in_anyhow(device: &Rc<Device>) {
         let generator = golden.load(device, Storage::F32);
         let most = generator.config().max_positions.min(20);
         for (capacity, sinks) in [(32, 0), (8, 0), (8, 3)] {
-            let options = |candidates| GenerateOptions {
-                candidates,
-                ring_capacity: Some(capacity),
-                sinks,
-                ..GenerateOptions::default()
-            };
-            let first = golden.reference().prompt[0];
+            let options =
+                |candidates| Task { candidates, ring_capacity: Some(capacity), sinks, ..wishes() };
+            let first = reference(golden).prompt[0];
             let (_, steps) = write(&generator, &[first], most - 1, options(3)).await;
             let written = tokens(&steps);
             for length in [2, 7, 12, most - 2] {
@@ -139,16 +130,11 @@ pub async fn writing_obeys_its_laws(device: &Rc<Device>) {
 /// many go round the buffer that they are read from.
 async fn long_texts_hang_together(device: &Rc<Device>) {
     let generator = golden::ALL[2].load(device, Storage::F32);
-    let options = GenerateOptions {
-        ring_capacity: Some(CAPACITY),
-        max_tokens: Some(150),
-        end_tokens: Some(vec![]),
-        ..GenerateOptions::default()
-    };
+    let row = endless(&[5, 6, 7], 150);
+    let task = Task { ring_capacity: Some(CAPACITY), ..Task::of(vec![row]) };
     let mut written = vec![];
     for portion in [150, 7] {
-        let begun = Generation::begin(&generator, &[5, 6, 7], &options).await;
-        let mut generation = begun.expect("a text");
+        let mut generation = Run::begin(&generator, &task).await.expect("a text");
         let mut steps = vec![];
         while !generation.is_over() {
             steps.extend(generation.next(portion).await.expect("steps"));
@@ -156,20 +142,16 @@ async fn long_texts_hang_together(device: &Rc<Device>) {
         assert_eq!(steps.len(), 150, "steps");
         for (step, position) in steps.windows(2).zip(2..) {
             assert_eq!(step[1].rows[0].input, step[0].rows[0].token, "at {position}");
-            assert_eq!(step[0].position, position);
+            assert_eq!(step[0].rows[0].position, position);
         }
         written.push(bits(&steps));
     }
     assert_eq!(written[0], written[1], "150 steps a call, and 7");
 }
 
-async fn tracing_changes_no_bit(golden: &Golden<Causal>, generator: &Rc<Generator>) {
-    let prompt = golden.reference().prompt;
-    let options = |trace: &[&str]| GenerateOptions {
-        candidates: 3,
-        trace: trace.iter().map(|pattern| pattern.to_string()).collect(),
-        ..GenerateOptions::default()
-    };
+async fn tracing_changes_no_bit(golden: &Golden, generator: &Rc<Model>) {
+    let prompt = reference(golden).prompt;
+    let options = |trace: &[&str]| Task { candidates: 3, ..wishes().tracing(trace) };
     let (_, plain) = write(generator, &prompt, 9, options(&[])).await;
     assert_eq!(bits(&plain).len(), 9 * 3, "steps have been taken");
     for trace in [&["*"][..], &["decoder.*.self_attention.weights"], &["decoder.*.*.norm"]] {
@@ -178,18 +160,18 @@ async fn tracing_changes_no_bit(golden: &Golden<Causal>, generator: &Rc<Generato
     }
 }
 
-async fn every_site_fires_once(golden: &Golden<Causal>, generator: &Rc<Generator>) {
-    let options = GenerateOptions { trace: vec!["*".to_string()], ..GenerateOptions::default() };
-    let prompt = golden.reference().prompt;
-    let (generation, steps) = write(generator, &prompt, 3, options).await;
+async fn every_site_fires_once(golden: &Golden, generator: &Rc<Model>) {
+    let prompt = reference(golden).prompt;
+    let (run, steps) = write(generator, &prompt, 3, wishes().tracing(&["*"])).await;
     let names = |snapshots: &[Snapshot]| sorted(snapshots.iter().map(|s| s.site).collect());
-    assert!(!generation.prompt_trace.is_empty(), "chunks of a prompt");
-    for (first, snapshots) in &generation.prompt_trace {
-        let sites = sorted(generator.config().prompt_sites());
-        assert_eq!(names(snapshots), sites, "the chunk from {first} on");
+    assert!(!run.read.is_empty(), "chunks of a prompt");
+    for part in &run.read {
+        let sites = sorted(generator.reading_sites());
+        assert_eq!(names(&part.trace), sites, "the chunk from {} on", part.first);
     }
     for step in steps {
-        assert_eq!(names(&step.trace), sorted(generator.config().sites()), "{}", step.position);
+        let position = step.rows[0].position;
+        assert_eq!(names(&step.trace), sorted(generator.sites()), "{position}");
     }
 }
 
@@ -199,20 +181,16 @@ pub async fn a_slot_is_the_rings(device: &Rc<Device>) {
     let generator = golden::ALL[3].load(device, Storage::F32);
     for sinks in [0, 3] {
         let trace = ["decoder.1.self_attention.slot", "decoder.1.self_attention.ring"];
-        let options = GenerateOptions {
-            trace: trace.map(str::to_string).to_vec(),
-            ring_capacity: Some(8),
-            sinks,
-            ..GenerateOptions::default()
-        };
-        let prompt = golden::ALL[3].reference().prompt;
+        let options = Task { ring_capacity: Some(8), sinks, ..wishes().tracing(&trace) };
+        let prompt = reference(&golden::ALL[3]).prompt;
         let (_, steps) = write(&generator, &prompt[..3], 20, options).await;
         let mut written = std::collections::BTreeSet::new();
         for step in &steps {
             let [slot, ring] = &step.trace[..] else { panic!("two sites are traced") };
-            let own = slot_of(step.position, 8, sinks);
+            let position = step.rows[0].position;
+            let own = slot_of(position, 8, sinks);
             let start = own as usize * slot.data.len();
-            assert_eq!(slot.data, ring.data[start..][..slot.data.len()], "at {}", step.position);
+            assert_eq!(slot.data, ring.data[start..][..slot.data.len()], "at {position}");
             assert!(slot.data.iter().any(|value| *value != 0.0));
             written.insert(own);
         }
@@ -226,11 +204,11 @@ fn sorted(mut sites: Vec<Site>) -> Vec<Site> {
 }
 
 /// Five a layer, and embedding, logits, the best of each part, the choice.
-async fn dispatches_are_counted(golden: &Golden<Causal>, generator: &Rc<Generator>) {
-    let prompt = golden.reference().prompt;
-    let (generation, _) = write(generator, &prompt, 1, GenerateOptions::default()).await;
-    let layers = generator.config().layers;
-    assert_eq!(generation.dispatches(), 5 * layers + 4, "kernels of a step, {layers} layers");
+async fn dispatches_are_counted(golden: &Golden, generator: &Rc<Model>) {
+    let prompt = reference(golden).prompt;
+    let (run, _) = write(generator, &prompt, 1, wishes()).await;
+    let layers = generator.config().decoder.expect("a decoder").layers;
+    assert_eq!(run.dispatches(), 5 * layers + 4, "kernels of a step, {layers} layers");
 }
 
 /// With learned positions a text ends where they do, and a longer prompt is refused.
@@ -238,18 +216,19 @@ async fn learned_positions_end(device: &Rc<Device>) {
     let golden = &golden::ALL[1];
     let generator = golden.load(device, Storage::F32);
     let positions = generator.config().max_positions;
-    let options = GenerateOptions { end_tokens: Some(vec![]), ..GenerateOptions::default() };
-    let begun = Generation::begin(&generator, &[1, 2, 3], &options).await;
+    let of =
+        |prompt: &[u32]| Task::of(vec![Input { end_tokens: Some(vec![]), ..Input::of(prompt) }]);
+    let begun = Run::begin(&generator, &of(&[1, 2, 3])).await;
     let steps = begun.expect("a text").next(1000).await.expect("steps");
     assert_eq!(steps.len(), positions - 2, "as many as there are positions left");
     let finish = steps.last().and_then(|step| step.rows[0].finish);
     assert_eq!(finish, Some(glassformer::decode::Finish::Length));
     for (prompt, named) in [(vec![1; positions + 1], "20"), (vec![], "0"), (vec![83], "83")] {
-        let error = Generation::begin(&generator, &prompt, &options).await.err();
+        let error = Run::begin(&generator, &of(&prompt)).await.err();
         let error = error.expect("a prompt that is refused");
         assert_eq!(error.code(), "input");
         assert!(error.to_string().contains(named), "{error}");
     }
-    let sinks = GenerateOptions { ring_capacity: Some(8), sinks: 8, ..options };
-    assert!(Generation::begin(&generator, &[1], &sinks).await.is_err(), "no slot but sinks");
+    let sinks = Task { ring_capacity: Some(8), sinks: 8, ..of(&[1]) };
+    assert!(Run::begin(&generator, &sinks).await.is_err(), "no slot but sinks");
 }

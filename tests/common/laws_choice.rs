@@ -1,7 +1,8 @@
 //! Laws of the best tokens and of the greedy choice.
 
-use glassformer::device::Device;
-use glassformer::ops::choose::{Choice, first_state, result_words};
+use glassformer::executor::Device;
+use glassformer::ops::choose::{Choice, result_words};
+use glassformer::step_state::{self, Row};
 
 use super::cases_choice::results;
 use super::random::{Random, seed};
@@ -31,7 +32,7 @@ struct Chosen {
 }
 
 async fn choose(device: &Device, state: &[u32], logits: &[f32], best: u32, bans: bool) -> Chosen {
-    let batch = (state.len() as u32 - 4) / 2;
+    let batch = (state.len() as u32 - step_state::LISTS) / step_state::COUNT;
     let vocabulary = logits.len() as u32 / batch;
     let mut sketch = Sketch::new(device, device.tuning(), true, 0);
     let logits = sketch.values(&[batch, vocabulary], logits);
@@ -63,7 +64,8 @@ async fn choose(device: &Device, state: &[u32], logits: &[f32], best: u32, bans:
 async fn candidates_are_the_best_and_sorted(device: &Device, random: &mut Random) {
     for (vocabulary, best) in [(7, 7), (97, 10), (8000, 16)] {
         let logits: Vec<f32> = random.values(vocabulary).iter().map(|logit| 9.0 * logit).collect();
-        let chosen = choose(device, &first_state(1, PAD), &logits, best, false).await;
+        let chosen =
+            choose(device, &step_state::of(&[Row::at(0, PAD)]), &logits, best, false).await;
         let mut order: Vec<u32> = (0..vocabulary).collect();
         order.sort_by(|a, b| logits[*b as usize].total_cmp(&logits[*a as usize]));
         assert_eq!(chosen.ids, order[..best as usize], "the best of {vocabulary}");
@@ -83,34 +85,42 @@ async fn candidates_are_the_best_and_sorted(device: &Device, random: &mut Random
 async fn equal_logits_prefer_lower_ids(device: &Device) {
     // Signs of zero are no matter, a banned token has no probability at all.
     let logits = [0.0, 0.0, -0.0, -1.0, 0.0, -0.0, 0.0, -1.0];
-    let chosen = choose(device, &first_state(1, PAD), &logits, 7, true).await;
+    let chosen = choose(device, &step_state::of(&[Row::at(0, PAD)]), &logits, 7, true).await;
     assert_eq!(chosen.ids, [0, 2, 4, 5, 6, 3, 7], "equal logits, token {PAD} banned");
     assert_eq!(chosen.probabilities[PAD as usize].to_bits(), 0, "the banned token");
     assert_close("the rest", &[1.0], &[chosen.probabilities.iter().sum()], 1e-6);
 }
 
-/// And each step goes one position on.
+/// And each step takes those that have not one position on.
 async fn sentences_stay_ended(device: &Device, random: &mut Random) {
-    let mut state = first_state(3, PAD);
+    let mut state = step_state::of(&[Row::at(0, PAD); 3]);
     let mut ended = [false; 3];
     let mut expected = vec![PAD; 3];
-    for position in 0..6 {
-        assert_eq!(state[0], position, "the position");
+    let mut positions = [0; 3];
+    let list = |state: &[u32], list: u32| state[(4 + 3 * list) as usize..][..3].to_vec();
+    for step in 0..6 {
+        assert_eq!(state[step_state::STEPS as usize], step, "steps taken");
         let mut logits = random.values(3 * 20);
         // The second sentence ends at once, the first later; both would go on if they could.
-        for b in [1, 0].into_iter().take(1 + usize::from(position > 2)) {
+        for b in [1, 0].into_iter().take(1 + usize::from(step > 2)) {
             let token = if ended[b] { 5 } else { END };
             logits[b * 20 + token as usize] = 7.0;
         }
         let chosen = choose(device, &state, &logits, 1, false).await;
         for b in 0..3 {
             expected[b] = if ended[b] { PAD } else { chosen.ids[b] };
+            positions[b] += u32::from(!ended[b]);
             ended[b] |= chosen.ids[b] == END;
         }
         state = chosen.state;
-        assert_eq!(state[4..7], expected, "the tokens that go in next");
-        assert_eq!(state[7..], ended.map(u32::from), "which sentences have ended");
-        assert_eq!(state[1], ended.iter().filter(|ended| !**ended).count() as u32, "alive");
+        assert_eq!(list(&state, step_state::TOKENS), expected, "the tokens that go in next");
+        assert_eq!(list(&state, step_state::ENDED), ended.map(u32::from), "who has ended");
+        assert_eq!(list(&state, step_state::POSITIONS), positions, "and stays where it is");
+        assert_eq!(
+            state[step_state::ALIVE as usize],
+            ended.iter().filter(|ended| !**ended).count() as u32,
+            "alive"
+        );
     }
     assert!(ended[0] && ended[1], "the law has been tried");
 }

@@ -2,16 +2,15 @@
 
 use std::rc::Rc;
 
-use glassformer::decode::{Decoding, Options, Step, Translator};
-use glassformer::device::Device;
-use glassformer::models::marian::Marian;
+use glassformer::decode::{Input, Model, Run, Step, Task};
+use glassformer::executor::Device;
 use glassformer::site::{Site, Snapshot};
 use glassformer::weights::Storage;
 
 use super::golden::{Golden, marian};
 use super::laws_models::decode;
 
-const GOLDEN: &Golden<Marian> = &marian::ALL[0];
+const GOLDEN: &Golden = &marian::ALL[0];
 
 pub async fn all(device: &Rc<Device>) {
     let translator = GOLDEN.load(device, Storage::Int8);
@@ -33,10 +32,16 @@ fn bits(steps: &[Step]) -> Vec<(u32, u32)> {
 }
 
 fn sources() -> Vec<Vec<u32>> {
-    GOLDEN.reference().sources
+    marian::reference(GOLDEN).sources
 }
 
-async fn tracing_changes_no_bit(translator: &Rc<Translator>) {
+/// The sources as a batch.
+fn batch(max_tokens: Option<u32>) -> Task {
+    let input = |source: &Vec<u32>| Input { max_tokens, ..Input::of(source) };
+    Task::of(sources().iter().map(input).collect())
+}
+
+async fn tracing_changes_no_bit(translator: &Rc<Model>) {
     for sources in [&sources()[..1], &sources()] {
         let plain = bits(&decode(translator, sources, 8, &[]).await);
         assert!(plain.len() >= 8 * 3, "steps have been taken");
@@ -47,15 +52,15 @@ async fn tracing_changes_no_bit(translator: &Rc<Translator>) {
     }
 }
 
-async fn every_site_fires_once(translator: &Rc<Translator>) {
-    let options = Options { trace: vec!["*".to_string()], ..Options::default() };
-    let begun = Decoding::begin(translator, &sources(), &options).await;
-    let mut decoding = begun.expect("a batch");
+async fn every_site_fires_once(translator: &Rc<Model>) {
+    let begun = Run::begin(translator, &batch(None).tracing(&["*"])).await;
+    let mut run = begun.expect("a batch");
     let names = |snapshots: &[Snapshot]| sorted(snapshots.iter().map(|s| s.site).collect());
-    let config = translator.config();
-    assert_eq!(names(&decoding.encoded), sorted(config.encoding_sites()), "while encoding");
-    for step in decoding.next(3).await.expect("steps") {
-        assert_eq!(names(&step.trace), sorted(config.step_sites()), "step {}", step.position);
+    let encoded = &run.read[0].trace;
+    assert_eq!(names(encoded), sorted(translator.reading_sites()), "while encoding");
+    for step in run.next(3).await.expect("steps") {
+        let position = step.rows[0].position;
+        assert_eq!(names(&step.trace), sorted(translator.step_sites()), "step {position}");
     }
 }
 
@@ -64,10 +69,9 @@ fn sorted(mut sites: Vec<Site>) -> Vec<Site> {
     sites
 }
 
-async fn a_misspelt_site_is_an_error(translator: &Rc<Translator>) {
-    let trace = vec!["decoder.0.cross_atention.weights".to_string()];
-    let options = Options { trace, ..Options::default() };
-    let begun = Decoding::begin(translator, &sources(), &options).await;
+async fn a_misspelt_site_is_an_error(translator: &Rc<Model>) {
+    let task = batch(None).tracing(&["decoder.0.cross_atention.weights"]);
+    let begun = Run::begin(translator, &task).await;
     let error = begun.err().expect("a site that there is not");
     assert_eq!(error.code(), "trace");
     let nearest = "decoder.0.cross_attention.weights";
@@ -75,19 +79,17 @@ async fn a_misspelt_site_is_an_error(translator: &Rc<Translator>) {
 }
 
 /// Eight steps a call, one step a call, and three.
-async fn portions_are_no_matter(translator: &Rc<Translator>) {
+async fn portions_are_no_matter(translator: &Rc<Model>) {
     let mut written = vec![];
     for portion in [8, 1, 3] {
-        let options = Options { max_tokens: Some(8), ..Options::default() };
-        let begun = Decoding::begin(translator, &sources(), &options).await;
-        let mut decoding = begun.expect("a batch");
+        let mut run = Run::begin(translator, &batch(Some(8))).await.expect("a batch");
         let mut steps = vec![];
-        while !decoding.is_over() {
-            let some = decoding.next(portion).await.expect("steps");
+        while !run.is_over() {
+            let some = run.next(portion).await.expect("steps");
             assert!(!some.is_empty() && some.len() <= portion as usize, "a portion of {portion}");
             steps.extend(some);
         }
-        assert!(decoding.next(portion).await.expect("no steps").is_empty(), "it is over");
+        assert!(run.next(portion).await.expect("no steps").is_empty(), "it is over");
         written.push(bits(&steps));
     }
     assert_eq!(written[0], written[1], "8 steps a call, and 1");
@@ -95,25 +97,20 @@ async fn portions_are_no_matter(translator: &Rc<Translator>) {
 }
 
 /// Eight a decoder layer, and embedding, logits, the best of each part, the choice.
-async fn dispatches_are_counted(translator: &Rc<Translator>) {
-    let decoding = Decoding::begin(translator, &sources()[..1], &Options::default()).await;
-    let dispatches = decoding.expect("a sentence").dispatches();
-    let layers = translator.config().decoder.layers;
+async fn dispatches_are_counted(translator: &Rc<Model>) {
+    let task = Task::of(vec![Input::of(&sources()[0])]);
+    let dispatches = Run::begin(translator, &task).await.expect("a sentence").dispatches();
+    let layers = translator.config().decoder.expect("a decoder").layers;
     assert_eq!(dispatches, 8 * layers + 4, "kernels of a step, {layers} layers");
 }
 
 /// Writes 24 tokens, since the token that ends a sentence is one that this model never writes.
-async fn endless(translator: &Rc<Translator>, ring: u32) -> Decoding {
-    let options = Options {
-        max_tokens: Some(24),
-        ring_capacity: Some(ring),
-        candidates: 3,
-        ..Options::default()
-    };
-    Decoding::begin(translator, &sources(), &options).await.expect("a batch")
+async fn endless(translator: &Rc<Model>, ring: u32) -> Run {
+    let task = Task { ring_capacity: Some(ring), candidates: 3, ..batch(Some(24)) };
+    Run::begin(translator, &task).await.expect("a batch")
 }
 
-fn endless_model(device: &Rc<Device>) -> Rc<Translator> {
+fn endless_model(device: &Rc<Device>) -> Rc<Model> {
     let endless = GOLDEN.generation.replace(r#"eos_token_id": 0"#, r#"eos_token_id": 1"#);
     assert_ne!(endless, GOLDEN.generation, "the end token has been replaced");
     GOLDEN.load_with(device, Storage::F32, &endless, GOLDEN.weights)
@@ -136,14 +133,14 @@ async fn memory_is_flat_and_given_back(device: &Rc<Device>) {
     let translator = endless_model(device);
     let loaded = device.allocated_bytes();
     assert_eq!(loaded - bare, translator.weight_bytes, "the weights, and nothing else");
-    let mut decoding = endless(&translator, 8).await;
+    let mut run = endless(&translator, 8).await;
     let begun = device.allocated_bytes();
     for step in 0..24 {
-        decoding.next(1).await.expect("a step");
+        run.next(1).await.expect("a step");
         assert_eq!(device.allocated_bytes(), begun, "after step {step}");
     }
     let other = endless(&translator, 32).await;
-    drop(decoding);
+    drop(run);
     drop(other);
     assert_eq!(device.allocated_bytes(), loaded, "after decoding");
     drop(translator);

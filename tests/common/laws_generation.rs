@@ -2,18 +2,18 @@
 
 use std::rc::Rc;
 
-use glassformer::decode::{GenerateOptions, Generation, Generator, Row, Sampling, Step};
-use glassformer::device::Device;
+use glassformer::decode::{Input, Model, Row, Run, Sampling, Step, Task};
 use glassformer::error::Error;
+use glassformer::executor::Device;
 use glassformer::weights::Storage;
 
-use super::golden::causal::{ALL, tokens, write};
+use super::golden::causal::{ALL, endless, reference, tokens, wishes, write_row};
 use super::laws_sampling::WARM;
 
 pub async fn all(device: &Rc<Device>) {
     let golden = &ALL[3];
     let generator = golden.load(device, Storage::F32);
-    let prompt = golden.reference().prompt;
+    let prompt = reference(golden).prompt;
     kept_logits_give_what_the_step_gave(&generator, &prompt).await;
     a_seed_is_a_text(&generator, &prompt).await;
     nonsense_is_refused(&generator, &prompt).await;
@@ -31,14 +31,15 @@ fn samplings() -> [Sampling; 4] {
     ]
 }
 
-async fn kept_logits_give_what_the_step_gave(generator: &Rc<Generator>, prompt: &[u32]) {
+async fn kept_logits_give_what_the_step_gave(generator: &Rc<Model>, prompt: &[u32]) {
     let mut greedy: Option<Vec<u32>> = None;
     for sampling in samplings() {
-        let trace = vec!["logits".to_string()];
-        let options = GenerateOptions { candidates: 7, trace, sampling, ..Default::default() };
-        let (_, steps) = write(generator, prompt, STEPS, options).await;
+        let task = Task { candidates: 7, ..wishes().tracing(&["logits"]) };
+        let row = Input { sampling, ..endless(prompt, STEPS) };
+        let (_, steps) = write_row(generator, row, STEPS, task).await;
         let mut history = prompt.to_vec();
-        for Step { position, rows, trace } in &steps {
+        for Step { rows, trace } in &steps {
+            let position = &rows[0].position;
             let logits = &trace[0].data;
             let again = generator.reconsider(logits, &history, &sampling, 7, *position).await;
             // Logits don't know that a limit was reached.
@@ -54,12 +55,11 @@ async fn kept_logits_give_what_the_step_gave(generator: &Rc<Generator>, prompt: 
 }
 
 /// Whether steps run one by one, traced, or many at a time.
-async fn a_seed_is_a_text(generator: &Rc<Generator>, prompt: &[u32]) {
+async fn a_seed_is_a_text(generator: &Rc<Model>, prompt: &[u32]) {
     let of = async |seed, trace: &[&str]| {
-        let trace = trace.iter().map(|site| site.to_string()).collect();
         let sampling = Sampling { seed, temperature: 3.0, ..WARM };
-        let options = GenerateOptions { trace, sampling, ..Default::default() };
-        tokens(&write(generator, prompt, 20, options).await.1)
+        let row = Input { sampling, ..endless(prompt, 20) };
+        tokens(&write_row(generator, row, 20, wishes().tracing(trace)).await.1)
     };
     let first = of(5, &[]).await;
     assert_eq!(first, of(5, &[]).await, "one seed, one text");
@@ -67,7 +67,7 @@ async fn a_seed_is_a_text(generator: &Rc<Generator>, prompt: &[u32]) {
     assert_ne!(first, of(6, &[]).await, "another seed, another text");
 }
 
-async fn nonsense_is_refused(generator: &Rc<Generator>, prompt: &[u32]) {
+async fn nonsense_is_refused(generator: &Rc<Model>, prompt: &[u32]) {
     let wrong = [
         Sampling { temperature: -1.0, ..WARM },
         Sampling { temperature: f32::NAN, ..WARM },
@@ -79,8 +79,8 @@ async fn nonsense_is_refused(generator: &Rc<Generator>, prompt: &[u32]) {
         Sampling { repetition_penalty: 0.0, ..WARM },
     ];
     for sampling in wrong {
-        let options = GenerateOptions { sampling, ..Default::default() };
-        let begun = Generation::begin(generator, prompt, &options).await;
+        let task = Task::of(vec![Input { sampling, ..Input::of(prompt) }]);
+        let begun = Run::begin(generator, &task).await;
         assert!(matches!(begun.err(), Some(Error::Input { .. })), "{sampling:?}");
     }
     let vocabulary = generator.config().vocabulary;

@@ -2,9 +2,8 @@
 
 use std::rc::Rc;
 
-use glassformer::decode::{Decoding, Options, Step, Translator};
-use glassformer::device::Device;
-use glassformer::models::marian::Marian;
+use glassformer::decode::{Model, Run, Step};
+use glassformer::executor::Device;
 use glassformer::site::Site;
 use glassformer::weights::Storage;
 
@@ -65,12 +64,12 @@ pub async fn storages_hold_to_f32(device: &Rc<Device>) {
 
 /// Logits of the first step, and all tokens.
 async fn logits_and_tokens(
-    golden: &Golden<Marian>,
+    golden: &Golden,
     device: &Rc<Device>,
     storage: Storage,
 ) -> (Vec<f32>, Vec<Vec<u32>>) {
     let translator = golden.load(device, storage);
-    let reference = golden.reference();
+    let reference = golden::reference(golden);
     let steps = decode(&translator, &reference.sources, reference.most_tokens, &["logits"]).await;
     let logits = steps[0].trace.iter().find(|snapshot| snapshot.site == Site::Logits);
     (logits.expect("traced logits").data.clone(), written(&steps))
@@ -80,7 +79,7 @@ async fn logits_and_tokens(
 pub async fn a_batch_is_its_sentences(device: &Rc<Device>) {
     for golden in golden::ALL {
         let translator = golden.load(device, Storage::F32);
-        let reference = golden.reference();
+        let reference = golden::reference(&golden);
         let most = reference.most_tokens;
         let together = decode(&translator, &reference.sources, most, &[]).await;
         for (b, source) in reference.sources.iter().enumerate() {
@@ -97,17 +96,12 @@ pub async fn a_batch_is_its_sentences(device: &Rc<Device>) {
 
 /// All steps of a batch, up to `most` tokens.
 pub async fn decode(
-    translator: &Rc<Translator>,
+    model: &Rc<Model>,
     sources: &[Vec<u32>],
     most: usize,
     trace: &[&str],
 ) -> Vec<Step> {
-    let options = Options {
-        candidates: 3,
-        trace: trace.iter().map(|pattern| pattern.to_string()).collect(),
-        max_tokens: Some(most as u32),
-        ..Options::default()
-    };
-    let mut decoding = Decoding::begin(translator, sources, &options).await.expect("a batch");
-    decoding.next(most as u32).await.expect("all steps")
+    let task = golden::task(sources, most).tracing(trace);
+    let mut run = Run::begin(model, &task).await.expect("a batch");
+    run.next(most as u32).await.expect("all steps")
 }

@@ -1,11 +1,11 @@
 //! Laws of embedding, layer norm and the three products.
 
-use glassformer::device::Device;
-use glassformer::ops::choose::first_state;
+use glassformer::executor::Device;
 use glassformer::ops::embed::{Embedding, Tokens};
 use glassformer::ops::linear::Epilogue;
 use glassformer::ops::norm::{Kind, Norm};
 use glassformer::site::Site;
+use glassformer::step_state::{self, Row};
 use glassformer::tuning::Tuning;
 use glassformer::weights::Storage;
 
@@ -167,14 +167,14 @@ async fn embeddings_are_rows(device: &Device, random: &mut Random) {
         assert!(same_bits(expected, &y), "rows of the table and of the positions");
     }
     let mut sketch = Sketch::new(device, device.tuning(), false, 0);
-    let mut state = first_state(2, 0);
-    (state[0], state[4], state[5]) = (8, 10, 4);
-    let state = sketch.words(&[8], &state);
+    let state = step_state::of(&[Row::at(8, 10), Row::at(3, 4)]);
+    let state = sketch.words(&[step_state::words(2)], &state);
     let embedding = embedding(&mut sketch, &zero(&table), &rows);
     let y = sketch.tape.embed(Tokens::Step { state, batch: 2 }, &embedding);
     sketch.show(y);
     let [y] = sketch.values_shown().await;
-    assert!(same_bits(&picked(&rows, 8).repeat(2), &y), "all sentences of a step are at one place");
+    let places = [picked(&rows, 8), picked(&rows, 3)].concat();
+    assert!(same_bits(&places, &y), "each row of a step is at its own place");
 }
 
 fn embedding(sketch: &mut Sketch, table: &[f32], rows: &[f32]) -> Embedding {

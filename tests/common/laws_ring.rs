@@ -1,6 +1,7 @@
 //! Laws of rotary positions, grouped heads and chunks, which kernel and twin can't break alike unseen.
 
-use glassformer::device::Device;
+use glassformer::executor::Device;
+use glassformer::mask::Mask;
 use glassformer::ops::attention::{Attention, Keys};
 use glassformer::ops::store::Ring;
 
@@ -65,9 +66,11 @@ async fn see(
         queries: (rows, 0),
         fresh: (rows, key, value),
         keys: match times {
-            1 => Keys::Ring { state, ring },
+            1 => Keys::Step { state, ring },
             _ => Keys::Chunk { state, ring },
         },
+        mask: Mask::CAUSAL,
+        scale: 1.0 / (width as f32).sqrt(),
         rotary: table.filter(|_| times == 1),
         sites: [SCORES, WEIGHTS],
     });

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use glassformer::device::Device;
-use glassformer::ops::choose::{Choice, POSITION, first_state, result_words};
+use glassformer::executor::Device;
+use glassformer::executor::Read;
+use glassformer::ops::choose::{Choice, result_words};
 use glassformer::ops::sampling::{Sampler, Sampling, seen};
-use glassformer::site::Filter;
-use glassformer::tape::{Tape, Tensor};
+use glassformer::probe::Probe;
+use glassformer::step_state::{self, Row};
+use glassformer::tape::Tape;
+use glassformer::tensor::Tensor;
 use serde_json::Value;
 
 use super::random::{Random, seed};
@@ -60,22 +63,20 @@ pub async fn draws(
     };
     let width = result_words(best);
     let row = keep(&[1, vocabulary], bytemuck::cast_slice(logits));
-    let mut state = first_state(1, *prompt.last().expect("a prompt"));
-    state[POSITION] = 0;
-    let state = keep(&[6], &state);
+    let state = step_state::of(&[Row::at(0, *prompt.last().expect("a prompt"))]);
+    let state = keep(&[step_state::words(1)], &state);
     let words = seen(prompt, vocabulary);
-    let draw = keep(&[words.len() as u32], &words);
-    let sampler = Sampler { sampling: keep(&[8], &sampling.words()), draw };
+    let draw = keep(&[1, words.len() as u32], &words);
+    let sampler = Sampler { sampling: keep(&[1, 8], &sampling.words()), draw };
     let results = keep(&[times, 1, width], &vec![0; (times * width) as usize]);
-    let mut tape = Tape::new(device.tuning(), Filter::none());
+    let mut tape = Tape::new(device.tuning(), Probe::none());
     let [end, pad] = [vocabulary; 2];
     let sampler = Some(sampler);
     let choice = Choice { best, end, pad, bans_padding: false, state, results, sampler };
     tape.choose(row, choice);
     let program = device.compile(tape.finish()).expect("a program");
-    let read = held.last().map(|results| (*results, 0, times * width));
-    let output = device.finish(device.run(&program, 0..times, read)).await.expect("a run");
-    device.discard(&program);
+    let read = held.last().map(|buffer| Read { buffer: *buffer, first: 0, words: times * width });
+    let output = program.run(times, &[0], read).await.expect("a run");
     held.into_iter().for_each(|buffer| device.release(buffer));
     let k = best as usize;
     let drawn = |row: &[u32]| Drawn {

@@ -1,11 +1,13 @@
 //! A case in the making: draws inputs on a device, records ops on a tape, and runs it there, with
 //! every activation poisoned first.
 
-use glassformer::device::Device;
+use glassformer::executor::Device;
 use glassformer::ops::weight::Weight;
-use glassformer::recording::Recording;
+use glassformer::probe::Probe;
+use glassformer::recording::{Recording, Rows};
 use glassformer::site::{Block, Filter, Part, Site};
-use glassformer::tape::{Buffer, Rows, Tape, Tensor};
+use glassformer::tape::Tape;
+use glassformer::tensor::{Buffer, Tensor};
 use glassformer::tuning::Tuning;
 use glassformer::weights::{Packed, Storage};
 
@@ -67,10 +69,10 @@ impl<'a> Sketch<'a> {
             Site::Probabilities,
         ];
         let wanted = Filter::new(&["*"], &stores).expect("a filter of all");
-        let filter = if traced { wanted } else { Filter::none() };
+        let probe = if traced { Probe::reading(wanted) } else { Probe::none() };
         Sketch {
             device,
-            tape: Tape::new(tuning, filter),
+            tape: Tape::new(tuning, probe),
             random: Random::new(seed),
             compare: Compare::Values,
             buffers: vec![],
@@ -149,18 +151,17 @@ impl<'a> Sketch<'a> {
     pub fn record(self) -> Recording {
         let Sketch { device, tape, buffers, .. } = self;
         buffers.into_iter().for_each(|buffer| device.release(buffer));
-        tape.finish()
+        tape.finish().fuse()
     }
 
     /// Runs it; gives what was shown and traced, in the order of the tape.
     pub async fn run(self) -> Outcome {
         let Sketch { device, tape, compare: usual, buffers, shown, .. } = self;
-        let recording = tape.finish();
+        let recording = tape.finish().fuse();
         let kernel = recording.dispatches().last().map_or("none", |last| last.kernel.name);
         let program = device.compile(recording).expect("a program");
-        device.poison(&program);
-        let output = device.finish(device.run(&program, 0..1, None)).await.expect("a run");
-        device.discard(&program);
+        program.poison();
+        let output = program.run(1, &[], None).await.expect("a run");
         buffers.into_iter().for_each(|buffer| device.release(buffer));
         let compare = |site: Site| {
             let index = (0..shown.len()).find(|index| shown_site(*index) == site);

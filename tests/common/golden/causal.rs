@@ -2,13 +2,12 @@
 
 use std::rc::Rc;
 
-use glassformer::decode::{GenerateOptions, Generation, Generator, Step};
-use glassformer::models::causal::Causal;
+use glassformer::decode::{Input, Model, Run, Step, Task};
 use glassformer::site::{Part, Snapshot};
 
 use super::{Golden, Pairs, Sites, golden, part};
 
-pub const ALL: [Golden<Causal>; 5] = [
+pub const ALL: [Golden; 5] = [
     golden!("gpt2_tied"),
     golden!("gpt2_untied"),
     golden!("llama_1_1"),
@@ -24,27 +23,43 @@ pub struct Reference {
     pub tokens: Vec<u32>,
 }
 
-impl Golden<Causal> {
-    pub fn reference(&self) -> Reference {
-        let sites = self.sites();
-        Reference { prompt: sites.ids("prompt"), tokens: sites.ids("tokens"), sites }
-    }
+pub fn reference(golden: &Golden) -> Reference {
+    let sites = golden.sites();
+    Reference { prompt: sites.ids("prompt"), tokens: sites.ids("tokens"), sites }
+}
+
+/// A task without rows yet.
+pub fn wishes() -> Task {
+    Task::of(vec![])
+}
+
+/// A row that writes so many tokens: ends are no matter here, the reference writes on.
+pub fn endless(prompt: &[u32], count: usize) -> Input {
+    let max_tokens = Some(count as u32);
+    Input { max_tokens, end_tokens: Some(vec![]), ..Input::of(prompt) }
 }
 
 /// All steps of a text.
 pub async fn write(
-    generator: &Rc<Generator>,
+    model: &Rc<Model>,
     prompt: &[u32],
     count: usize,
-    options: GenerateOptions,
-) -> (Generation, Vec<Step>) {
-    // Ends are no matter here: the reference writes on.
-    let options =
-        GenerateOptions { max_tokens: Some(count as u32), end_tokens: Some(vec![]), ..options };
-    let begun = Generation::begin(generator, prompt, &options).await;
-    let mut generation = begun.expect("a text");
-    let steps = generation.next(count as u32).await.expect("all steps");
-    (generation, steps)
+    wishes: Task,
+) -> (Run, Vec<Step>) {
+    write_row(model, endless(prompt, count), count, wishes).await
+}
+
+/// The same, for a row with wishes of its own.
+pub async fn write_row(
+    model: &Rc<Model>,
+    row: Input,
+    count: usize,
+    wishes: Task,
+) -> (Run, Vec<Step>) {
+    let begun = Run::begin(model, &Task { inputs: vec![row], ..wishes }).await;
+    let mut run = begun.expect("a text");
+    let steps = run.next(count as u32).await.expect("all steps");
+    (run, steps)
 }
 
 /// The tokens that were written.
@@ -53,26 +68,23 @@ pub fn tokens(steps: &[Step]) -> Vec<u32> {
 }
 
 /// The worst relative error of any site, and which one that is. A wrong token is infinitely wrong.
-pub async fn worst_error(golden: &Golden<Causal>, generator: &Rc<Generator>) -> (f64, String) {
-    let reference = golden.reference();
-    let options = GenerateOptions {
-        candidates: 3,
-        trace: vec!["*".to_string()],
-        ..GenerateOptions::default()
-    };
+pub async fn worst_error(golden: &Golden, model: &Rc<Model>) -> (f64, String) {
+    let reference = reference(golden);
+    let wishes = Task { candidates: 3, ..wishes().tracing(&["*"]) };
     let count = reference.tokens.len();
-    let (generation, steps) = write(generator, &reference.prompt, count, options).await;
+    let (run, steps) = write(model, &reference.prompt, count, wishes).await;
     let mut pairs = Pairs::default();
-    for (first, snapshots) in &generation.prompt_trace {
-        snapshots.iter().for_each(|snapshot| reference.pair(&mut pairs, snapshot, *first));
+    for part in &run.read {
+        part.trace.iter().for_each(|snapshot| reference.pair(&mut pairs, snapshot, part.first));
     }
     for step in &steps {
-        step.trace.iter().for_each(|snapshot| reference.pair(&mut pairs, snapshot, step.position));
+        let position = step.rows[0].position;
+        step.trace.iter().for_each(|snapshot| reference.pair(&mut pairs, snapshot, position));
     }
     if tokens(&steps) != reference.tokens {
         return (f64::INFINITY, "tokens".to_string());
     }
-    pairs.worst(golden.name, generator.config().sites().len())
+    pairs.worst(golden.name, model.sites().len())
 }
 
 impl Reference {

@@ -3,13 +3,12 @@
 use std::ops::RangeInclusive;
 use std::rc::Rc;
 
-use glassformer::decode::{Decoding, Options, Step, Translator};
-use glassformer::models::marian::Marian;
+use glassformer::decode::{Input, Model, Run, Step, Task};
 use glassformer::site::{Block, Part, Site, Snapshot, Stack};
 
 use super::{Golden, Pairs, Sites, golden, part};
 
-pub const ALL: [Golden<Marian>; 4] = [
+pub const ALL: [Golden; 4] = [
     golden!("marian_tied_relu"),
     golden!("marian_untied_swish"),
     golden!("marian_gelu"),
@@ -26,37 +25,35 @@ pub struct Reference {
     pub most_tokens: usize,
 }
 
-impl Golden<Marian> {
-    pub fn reference(&self) -> Reference {
-        let sites = self.sites();
-        let rows = |name: &str, lengths: &str| -> Vec<Vec<u32>> {
-            let (shape, ids) = sites.read(name);
-            let rows = ids.chunks(shape[1]).zip(sites.ids(lengths));
-            rows.map(|(row, length)| row[..length as usize].iter().map(|id| *id as u32).collect())
-                .collect()
-        };
-        let sources = rows("source", "source_lengths");
-        let tokens = rows("tokens", "lengths");
-        let most_tokens = sites.read("tokens").0[1];
-        Reference { sites, sources, tokens, most_tokens }
-    }
+pub fn reference(golden: &Golden) -> Reference {
+    let sites = golden.sites();
+    let rows = |name: &str, lengths: &str| -> Vec<Vec<u32>> {
+        let (shape, ids) = sites.read(name);
+        let rows = ids.chunks(shape[1]).zip(sites.ids(lengths));
+        rows.map(|(row, length)| row[..length as usize].iter().map(|id| *id as u32).collect())
+            .collect()
+    };
+    let sources = rows("source", "source_lengths");
+    let tokens = rows("tokens", "lengths");
+    let most_tokens = sites.read("tokens").0[1];
+    Reference { sites, sources, tokens, most_tokens }
+}
+
+/// A task of these sources, with so many tokens at most.
+pub fn task(sources: &[Vec<u32>], most: usize) -> Task {
+    let input = |source: &Vec<u32>| Input { max_tokens: Some(most as u32), ..Input::of(source) };
+    Task { candidates: 3, ..Task::of(sources.iter().map(input).collect()) }
 }
 
 /// The worst relative error of any site, and which one that is. A wrong token is infinitely wrong.
-pub async fn worst_error(golden: &Golden<Marian>, translator: &Rc<Translator>) -> (f64, String) {
-    let reference = golden.reference();
-    let options = Options {
-        candidates: 3,
-        trace: vec!["*".to_string()],
-        max_tokens: Some(reference.most_tokens as u32),
-        ..Options::default()
-    };
-    let begun = Decoding::begin(translator, &reference.sources, &options).await;
-    let mut decoding = begun.expect("an encoded batch");
-    let steps = decoding.next(options.max_tokens.unwrap_or(0)).await.expect("all steps");
+pub async fn worst_error(golden: &Golden, model: &Rc<Model>) -> (f64, String) {
+    let reference = reference(golden);
+    let task = task(&reference.sources, reference.most_tokens).tracing(&["*"]);
+    let mut run = Run::begin(model, &task).await.expect("an encoded batch");
+    let steps = run.next(reference.most_tokens as u32).await.expect("all steps");
 
     let mut pairs = Pairs::default();
-    decoding.encoded.iter().for_each(|snapshot| reference.pair(&mut pairs, snapshot, None));
+    run.read[0].trace.iter().for_each(|snapshot| reference.pair(&mut pairs, snapshot, None));
     for (t, step) in steps.iter().enumerate() {
         step.trace.iter().for_each(|snapshot| reference.pair(&mut pairs, snapshot, Some(t)));
     }
@@ -64,7 +61,7 @@ pub async fn worst_error(golden: &Golden<Marian>, translator: &Rc<Translator>) -
     if written(&steps) != reference.tokens {
         return (f64::INFINITY, "tokens".to_string());
     }
-    pairs.worst(golden.name, translator.config().sites().len() + 1)
+    pairs.worst(golden.name, model.sites().len() + 1)
 }
 
 /// The tokens of each sentence, as far as they count.

@@ -4,26 +4,24 @@ pub mod causal;
 pub mod marian;
 
 use std::collections::BTreeMap;
-use std::marker::PhantomData;
 use std::rc::Rc;
 
-use glassformer::decode::{Loaded, Model};
-use glassformer::device::Device;
+use glassformer::decode::Model;
 use glassformer::error::Result;
+use glassformer::executor::Device;
 use glassformer::site::{Part, Site};
 use glassformer::weights::Storage;
 use safetensors::SafeTensors;
 
 use super::report::relative_error;
 
-/// A model of the family `M`, and what it computes.
-pub struct Golden<M> {
+/// A model, and what it computes.
+pub struct Golden {
     pub name: &'static str,
     pub config: &'static str,
     pub generation: &'static str,
     pub weights: &'static [u8],
     sites: &'static [u8],
-    family: PhantomData<M>,
 }
 
 macro_rules! golden {
@@ -34,14 +32,13 @@ macro_rules! golden {
             generation: include_str!(concat!("../../golden/", $name, "/generation_config.json")),
             weights: include_bytes!(concat!("../../golden/", $name, "/model.safetensors")),
             sites: include_bytes!(concat!("../../golden/", $name, "/sites.safetensors")),
-            family: std::marker::PhantomData,
         }
     };
 }
 use golden;
 
-impl<M: Model> Golden<M> {
-    pub fn load(&self, device: &Rc<Device>, storage: Storage) -> Rc<Loaded<M>> {
+impl Golden {
+    pub fn load(&self, device: &Rc<Device>, storage: Storage) -> Rc<Model> {
         self.load_with(device, storage, self.generation, self.weights)
     }
 
@@ -52,7 +49,7 @@ impl<M: Model> Golden<M> {
         storage: Storage,
         generation: &str,
         weights: &[u8],
-    ) -> Rc<Loaded<M>> {
+    ) -> Rc<Model> {
         let loaded = self.try_load(device, storage, generation, weights);
         Rc::new(loaded.unwrap_or_else(|error| panic!("{}: {error}", self.name)))
     }
@@ -64,10 +61,19 @@ impl<M: Model> Golden<M> {
         storage: Storage,
         generation: &str,
         weights: &[u8],
-    ) -> Result<Loaded<M>> {
+    ) -> Result<Model> {
         let device = Rc::clone(device);
         let length = weights.len() as u64;
-        Loaded::load(device, self.config, generation, weights, length, storage, &|_, _| ())
+        let files = [self.config, generation];
+        Model::load(device, files, weights, length, Some(storage), &|_, _| ())
+    }
+
+    /// The names of all tensors that the independent implementation computed, sorted.
+    pub fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> =
+            self.sites().0.names().into_iter().map(ToString::to_string).collect();
+        names.sort();
+        names
     }
 
     fn sites(&self) -> Sites {

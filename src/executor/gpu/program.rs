@@ -1,24 +1,46 @@
 //! A recording on the GPU: pipelines, bind groups built once, a static arena; replayed by `run`.
 
-use std::ops::Range;
 use std::rc::Rc;
 
 use super::Gpu;
 use super::profile::Work;
 use super::readback::Reading;
 use crate::error::Result;
+use crate::executor::{Later, Output, Program, Read, Timing};
 use crate::kernel::Access;
-use crate::recording::Recording;
-use crate::tape::{Buffer, Command, Dispatch, Observation, Place, Tensor};
+use crate::recording::{Command, Dispatch, Observation, Recording};
+use crate::tensor::{Place, Tensor};
 
 /// Uniforms start at multiples of this, which every adapter allows.
 const ALIGNMENT: u64 = 256;
 
 /// A recording that is ready to run.
-pub struct Program {
+pub(super) struct GpuProgram {
     pub(super) steps: Vec<Step>,
+    pub(super) arena: Arena,
     observations: Rc<Vec<Observation>>,
-    arena: Vec<wgpu::Buffer>,
+}
+
+/// The buffers of a program, given back with it.
+pub(super) struct Arena {
+    pub gpu: Rc<Gpu>,
+    /// Slots for activations.
+    activations: Vec<wgpu::Buffer>,
+    /// All others.
+    others: Vec<wgpu::Buffer>,
+}
+
+impl Arena {
+    fn other(&mut self, buffer: wgpu::Buffer) -> wgpu::Buffer {
+        self.others.push(buffer.clone());
+        buffer
+    }
+}
+
+impl Drop for Arena {
+    fn drop(&mut self) {
+        self.activations.iter().chain(&self.others).for_each(|buffer| self.gpu.destroy(buffer));
+    }
 }
 
 pub(super) enum Step {
@@ -34,27 +56,22 @@ pub(super) enum Step {
     },
 }
 
-impl Program {
-    pub(crate) fn dispatches(&self) -> usize {
-        self.steps.iter().filter(|step| matches!(step, Step::Dispatch { .. })).count()
-    }
-}
-
-impl Gpu {
+impl GpuProgram {
     /// Makes pipelines and bind groups, and places the activations.
-    pub fn compile(&self, recording: &Recording) -> Result<Program> {
+    pub fn new(gpu: Rc<Gpu>, recording: &Recording) -> Result<GpuProgram> {
         let (slot_of, slots) = recording.place_activations();
-        let mut arena = Vec::with_capacity(slots.len() + 3);
+        let mut arena = Arena { gpu: Rc::clone(&gpu), activations: vec![], others: vec![] };
         for words in slots {
-            arena.push(self.storage("activations", words)?);
+            arena.activations.push(gpu.storage("activations", words)?);
         }
         // What unused bindings are bound to: one buffer that is only read, another in pieces,
         // since no two bindings that may be written may overlap.
-        let unread = self.storage("unused, read", 64)?;
-        let unwritten = self.storage("unused, written", 64 * 8)?;
-        let uniforms = self.uniforms(recording)?;
+        let unread = arena.other(gpu.storage("unused, read", 64)?);
+        let unwritten = arena.other(gpu.storage("unused, written", 64 * 8)?);
+        let uniforms = arena.other(gpu.uniforms(recording));
+        let activations = &arena.activations;
         let places =
-            Places { gpu: self, slot_of, arena: &arena, unread: &unread, unwritten: &unwritten };
+            Places { gpu: &gpu, slot_of, activations, unread: &unread, unwritten: &unwritten };
         let mut steps = Vec::with_capacity(recording.commands.len());
         let mut offset = 0;
         for command in &recording.commands {
@@ -70,31 +87,25 @@ impl Gpu {
                 },
             });
         }
-        arena.extend([unread, unwritten, uniforms]);
         let observations = Rc::new(recording.observations().cloned().collect());
-        Ok(Program { steps, observations, arena })
+        Ok(GpuProgram { steps, arena, observations })
     }
 
-    /// Submits a replay for each of `positions`, and copies what was observed and `words` of
-    /// `results`.
-    pub fn run(
-        &self,
-        program: &Program,
-        positions: Range<u32>,
-        results: Option<(Buffer, u32, u32)>,
-    ) -> Reading {
-        let times = positions.len();
-        let observed: u32 = program.observations.iter().map(Observation::words).sum();
-        let read = results.map_or(0, |(_, _, words)| words);
-        let staging = self.staging.take(&self.device, observed * times as u32 + read);
-        let mut encoder = self.device.create_command_encoder(&Default::default());
+    /// Submits replays, and copies what is observed and what is to be read.
+    fn submit(&self, times: u32, positions: &[u32], read: Option<Read>) -> Reading {
+        let gpu = &self.arena.gpu;
+        let observed: u32 = self.observations.iter().map(Observation::words).sum();
+        let words = read.map_or(0, |read| read.words);
+        let staging = gpu.staging.take(&gpu.device, observed * times + words);
+        let mut encoder = gpu.device.create_command_encoder(&Default::default());
         let mut at = 0;
-        for position in positions {
-            let mut steps = program.steps.iter().peekable();
+        for step in 0..times {
+            let positions: Vec<u32> = positions.iter().map(|position| position + step).collect();
+            let mut steps = self.steps.iter().peekable();
             while let Some(step) = steps.next() {
                 match step {
                     Step::Observe { source, observation } => {
-                        for (first, words) in observation.pieces(position) {
+                        for (first, words) in observation.pieces(&positions) {
                             let [first, size] = [first, words].map(|count| 4 * u64::from(count));
                             encoder.copy_buffer_to_buffer(source, first, &staging, at, size);
                             at += size;
@@ -109,41 +120,62 @@ impl Gpu {
                 }
             }
         }
-        if let Some((buffer, first, words)) = results {
+        if let Some(Read { buffer, first, words }) = read {
             let [first, words] = [first, words].map(|count| 4 * u64::from(count));
-            encoder.copy_buffer_to_buffer(&self.buffer(buffer), first, &staging, at, words);
+            encoder.copy_buffer_to_buffer(&gpu.buffer(buffer), first, &staging, at, words);
         }
-        self.queue.submit([encoder.finish()]);
-        Reading::new(staging, Rc::clone(&program.observations), times, read)
+        gpu.queue.submit([encoder.finish()]);
+        Reading::new(staging, Rc::clone(&self.observations), times, words)
     }
 
     /// Submits dispatches by themselves, with nothing to read but that they are done.
     pub(super) fn submit_alone<'a>(&self, steps: impl Iterator<Item = &'a Step>) -> Reading {
-        let staging = self.staging.take(&self.device, 0);
-        let mut encoder = self.device.create_command_encoder(&Default::default());
+        let gpu = &self.arena.gpu;
+        let staging = gpu.staging.take(&gpu.device, 0);
+        let mut encoder = gpu.device.create_command_encoder(&Default::default());
         record_pass(&mut encoder, steps);
         // Mapping waits for what the queue does with the buffer, so it has to do something.
         encoder.clear_buffer(&staging, 0, None);
-        self.queue.submit([encoder.finish()]);
+        gpu.queue.submit([encoder.finish()]);
         Reading::new(staging, Rc::default(), 0, 0)
     }
+}
 
-    /// Fills all activations with NaN, so that a test sees what a kernel forgets to write.
-    pub fn poison(&self, program: &Program) {
-        let activations = &program.arena[..program.arena.len() - 3];
-        for buffer in activations {
+impl Program for GpuProgram {
+    fn dispatches(&self) -> usize {
+        self.steps.iter().filter(|step| matches!(step, Step::Dispatch { .. })).count()
+    }
+
+    fn poison(&self) {
+        for buffer in &self.arena.activations {
             let words = vec![f32::NAN; buffer.size() as usize / 4];
-            self.queue.write_buffer(buffer, 0, bytemuck::cast_slice(&words));
+            self.arena.gpu.queue.write_buffer(buffer, 0, bytemuck::cast_slice(&words));
         }
     }
 
-    /// Frees the buffers of a program.
-    pub fn discard(&self, program: &Program) {
-        program.arena.iter().for_each(|buffer| self.destroy(buffer));
+    fn run(
+        &self,
+        times: u32,
+        positions: &[u32],
+        read: Option<Read>,
+    ) -> Later<'static, Result<Output>> {
+        let reading = self.submit(times, positions, read);
+        let gpu = Rc::clone(&self.arena.gpu);
+        Box::pin(async move { reading.finish(&gpu).await })
     }
 
+    fn profile<'a>(
+        &'a self,
+        repeats: u32,
+        now: &'a dyn Fn() -> f64,
+    ) -> Later<'a, Result<Vec<Timing>>> {
+        Box::pin(self.time_kinds(repeats, now))
+    }
+}
+
+impl Gpu {
     /// One buffer with the sizes of every dispatch.
-    fn uniforms(&self, recording: &Recording) -> Result<wgpu::Buffer> {
+    fn uniforms(&self, recording: &Recording) -> wgpu::Buffer {
         let mut bytes = vec![];
         for dispatch in recording.dispatches() {
             let sizes: &[u8] = bytemuck::cast_slice(&dispatch.sizes);
@@ -160,7 +192,7 @@ impl Gpu {
         });
         self.allocated.set(self.allocated.get() + size);
         self.queue.write_buffer(&buffer, 0, &bytes);
-        Ok(buffer)
+        buffer
     }
 }
 
@@ -179,7 +211,7 @@ fn record_pass<'a>(encoder: &mut wgpu::CommandEncoder, steps: impl Iterator<Item
 struct Places<'a> {
     gpu: &'a Gpu,
     slot_of: Vec<usize>,
-    arena: &'a [wgpu::Buffer],
+    activations: &'a [wgpu::Buffer],
     unread: &'a wgpu::Buffer,
     unwritten: &'a wgpu::Buffer,
 }
@@ -188,14 +220,14 @@ impl Places<'_> {
     fn buffer(&self, tensor: Tensor) -> wgpu::Buffer {
         match tensor.place {
             Place::Resident(buffer) => self.gpu.buffer(buffer),
-            Place::Activation(id) => self.arena[self.slot_of[id as usize]].clone(),
+            Place::Activation(id) => self.activations[self.slot_of[id as usize]].clone(),
             Place::Nowhere => self.unread.clone(),
         }
     }
 
     fn dispatch(&self, dispatch: &Dispatch, uniforms: &wgpu::Buffer, offset: u64) -> Step {
         let Gpu { device, pipelines, tuning, .. } = self.gpu;
-        let (pipeline, layout) = pipelines.of(device, dispatch, tuning);
+        let (pipeline, layout) = pipelines.of(device, dispatch, &tuning.get());
         let buffers: Vec<_> = dispatch.tensors.iter().map(|tensor| self.buffer(*tensor)).collect();
         let whole = |buffer| wgpu::BufferBinding { buffer, offset: 0, size: None };
         let piece = |buffer, offset| {

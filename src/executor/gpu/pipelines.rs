@@ -5,8 +5,7 @@ use std::collections::HashMap;
 
 use crate::kernel::{Access, Kernel};
 use crate::ops;
-use crate::recording::Recording;
-use crate::tape::Dispatch;
+use crate::recording::{Dispatch, Recording};
 use crate::tuning::Tuning;
 
 /// A kernel's name, whether it reduces by subgroups, and the lengths that are compiled in.
@@ -140,5 +139,5 @@ fn sized_words(dispatch: &Dispatch, tuning: &Tuning) -> Vec<u32> {
     if !tuning.known_lengths {
         return vec![];
     }
-    dispatch.kernel.sized_words(|binding| dispatch.tensors[binding].len())
+    dispatch.kernel.sized.iter().map(|name| dispatch.tensor(name).len()).collect()
 }

@@ -1,25 +1,13 @@
 //! Finds an adapter and opens its device with all that the adapter allows.
 
 use crate::error::{Error, Result};
+use crate::executor::Adapter;
 use crate::tuning::AdapterFacts;
-
-/// What an adapter is called, and what kernels are tuned by.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AdapterNames {
-    /// e.g. `NVIDIA GeForce RTX 4070`
-    pub name: String,
-    /// e.g. `nvidia`
-    pub vendor: String,
-    /// e.g. `ada lovelace`
-    pub architecture: String,
-    /// What the tuning table asks.
-    pub facts: AdapterFacts,
-}
 
 pub(super) struct Opened {
     pub device: wgpu::Device,
     pub queue: wgpu::Queue,
-    pub names: AdapterNames,
+    pub adapter: Adapter,
 }
 
 pub(super) async fn open() -> Result<Opened> {
@@ -52,11 +40,12 @@ pub(super) async fn open() -> Result<Opened> {
         subgroup_size: if subgroups { info.subgroup_min_size } else { 0 },
         software: info.device_type == wgpu::DeviceType::Cpu,
     };
-    let names = AdapterNames {
+    let described = Adapter {
+        backend: "WebGPU",
         name: info.name,
         vendor: format!("{:#06x}", info.vendor),
         architecture: info.driver,
         facts,
     };
-    Ok(Opened { device, queue, names })
+    Ok(Opened { device, queue, adapter: described })
 }

@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use super::Gpu;
-use crate::cpu::snapshot;
 use crate::error::{Error, Result};
-use crate::tape::{Observation, Output};
+use crate::executor::Output;
+use crate::recording::Observation;
 
 /// Staging buffers that wait to be used again: a ring as long as runs are under way.
 #[derive(Default)]
@@ -36,11 +36,11 @@ impl Staging {
 }
 
 /// A run whose results are on their way. The copy was submitted when this was made.
-pub struct Reading {
+pub(super) struct Reading {
     staging: wgpu::Buffer,
     mapped: Mapped,
     observations: Rc<Vec<Observation>>,
-    times: usize,
+    times: u32,
     words: u32,
 }
 
@@ -48,7 +48,7 @@ impl Reading {
     pub(super) fn new(
         staging: wgpu::Buffer,
         observations: Rc<Vec<Observation>>,
-        times: usize,
+        times: u32,
         words: u32,
     ) -> Reading {
         let mapped = Mapped::default();
@@ -79,7 +79,7 @@ impl Reading {
         for _ in 0..self.times {
             for observation in self.observations.iter() {
                 let size = observation.words() as usize;
-                output.snapshots.push(snapshot(observation, &words[at..at + size]));
+                output.snapshots.push(observation.snapshot(&words[at..at + size]));
                 at += size;
             }
         }

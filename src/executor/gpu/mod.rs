@@ -1,4 +1,4 @@
-//! Runs tapes on WebGPU. The only folder that knows wgpu.
+//! Runs recordings on WebGPU. The only folder that knows wgpu.
 
 mod adapter;
 mod pipelines;
@@ -7,23 +7,22 @@ mod program;
 mod readback;
 
 use std::cell::{Cell, RefCell};
-use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
+use super::{Adapter, Executor, Later, Program, Read};
 use crate::error::{Error, Result};
 use crate::recording::Recording;
-use crate::tape::Buffer;
+use crate::tensor::Buffer;
 use crate::tuning::Tuning;
 
-pub use adapter::AdapterNames;
-pub use profile::Timing;
-pub use program::Program;
-pub use readback::Reading;
+use program::GpuProgram;
+use readback::Reading;
 
 /// What a platform knows and can beyond wgpu.
 pub struct Platform {
     /// Asked once the device is there: what the adapter is called, and its subgroups.
-    pub names: fn(AdapterNames) -> AdapterNames,
+    pub names: fn(Adapter) -> Adapter,
     /// How pipelines are made in parallel, where wgpu itself can't.
     pub ahead: Option<Ahead>,
 }
@@ -41,18 +40,18 @@ pub struct Ahead {
     /// From here on requests are only collected.
     pub begin: fn(),
     /// Ends the collecting at once; done when all pipelines are ready.
-    pub finish: fn() -> Pin<Box<dyn Future<Output = ()>>>,
+    pub finish: fn() -> Later<'static, ()>,
 }
 
 /// Bytes that wait for a submission at most.
 const MOST_UNSUBMITTED: usize = 1 << 23;
 
 /// A device with its buffers and pipelines.
-pub struct Gpu {
+pub(super) struct Gpu {
     device: wgpu::Device,
     queue: wgpu::Queue,
-    tuning: Tuning,
-    names: AdapterNames,
+    tuning: Cell<Tuning>,
+    adapter: Adapter,
     limits: wgpu::Limits,
     buffers: RefCell<Vec<Option<wgpu::Buffer>>>,
     allocated: Cell<u64>,
@@ -67,7 +66,7 @@ impl Gpu {
     /// Opens the best adapter.
     pub async fn open(platform: Platform) -> Result<Gpu> {
         let opened = adapter::open().await?;
-        let names = (platform.names)(opened.names);
+        let adapter = (platform.names)(opened.adapter);
         let failure = Arc::new(Mutex::new(None));
         watch(&opened.device, &failure);
         Ok(Gpu {
@@ -77,80 +76,13 @@ impl Gpu {
             limits: opened.device.limits(),
             device: opened.device,
             queue: opened.queue,
-            tuning: Tuning::of(names.facts),
-            names,
+            tuning: Cell::new(Tuning::of(adapter.facts)),
+            adapter,
             buffers: RefCell::default(),
             allocated: Cell::new(0),
             unsubmitted: Cell::new(0),
             failure,
         })
-    }
-
-    /// How kernels are cut on this adapter.
-    pub fn tuning(&self) -> Tuning {
-        self.tuning
-    }
-
-    /// Takes other numbers than the table has: for tests and benchmarks that compare them.
-    pub fn retune(&mut self, tuning: Tuning) {
-        self.tuning = tuning;
-    }
-
-    /// What the adapter is called and can.
-    pub fn names(&self) -> &AdapterNames {
-        &self.names
-    }
-
-    /// A buffer of `words` zeros.
-    pub fn allocate(&self, what: &str, words: u32) -> Result<Buffer> {
-        let buffer = self.storage(what, words)?;
-        let mut buffers = self.buffers.borrow_mut();
-        buffers.push(Some(buffer));
-        Ok(Buffer(buffers.len() as u32 - 1))
-    }
-
-    /// Gives a buffer back. Dropping it would free nothing on the web.
-    pub fn release(&self, buffer: Buffer) {
-        if let Some(buffer) = self.buffers.borrow_mut()[buffer.0 as usize].take() {
-            self.destroy(&buffer);
-        }
-    }
-
-    /// Bytes of all buffers that tapes use.
-    pub fn allocated_bytes(&self) -> u64 {
-        self.allocated.get()
-    }
-
-    /// Writes words to a buffer, from word `first` on.
-    pub fn upload_at(&self, buffer: Buffer, first: u32, words: &[u32]) {
-        let bytes: &[u8] = bytemuck::cast_slice(words);
-        self.queue.write_buffer(&self.buffer(buffer), 4 * u64::from(first), bytes);
-        // wgpu keeps a copy of what is written until the next submission.
-        let unsubmitted = self.unsubmitted.get() + bytes.len();
-        self.unsubmitted.set(unsubmitted);
-        if unsubmitted > MOST_UNSUBMITTED {
-            self.queue.submit([]);
-            self.unsubmitted.set(0);
-        }
-    }
-
-    /// Frees everything; the device can't be used any more.
-    pub fn close(&self) {
-        self.device.destroy();
-    }
-
-    /// Makes the pipelines that recordings need and that are not there yet, all at once.
-    pub async fn prepare(&self, recordings: &[&Recording]) {
-        let Some(ahead) = &self.ahead else { return };
-        let missing = self.pipelines.missing(recordings, &self.tuning);
-        if missing.is_empty() {
-            return;
-        }
-        (ahead.begin)();
-        for dispatch in missing {
-            self.pipelines.make(&self.device, dispatch, &self.tuning);
-        }
-        (ahead.finish)().await;
     }
 
     /// What went wrong since the device was opened, if anything did.
@@ -192,6 +124,84 @@ impl Gpu {
     fn destroy(&self, buffer: &wgpu::Buffer) {
         self.allocated.set(self.allocated.get() - buffer.size());
         buffer.destroy();
+    }
+}
+
+impl Executor for Gpu {
+    fn adapter(&self) -> Adapter {
+        self.adapter.clone()
+    }
+
+    fn tuning(&self) -> Tuning {
+        self.tuning.get()
+    }
+
+    fn retune(&self, tuning: Tuning) {
+        self.tuning.set(tuning);
+    }
+
+    fn allocate(&self, what: &str, words: u32) -> Result<Buffer> {
+        let buffer = self.storage(what, words)?;
+        let mut buffers = self.buffers.borrow_mut();
+        buffers.push(Some(buffer));
+        Ok(Buffer(buffers.len() as u32 - 1))
+    }
+
+    fn release(&self, buffer: Buffer) {
+        // Dropping it would free nothing on the web.
+        if let Some(buffer) = self.buffers.borrow_mut()[buffer.0 as usize].take() {
+            self.destroy(&buffer);
+        }
+    }
+
+    fn allocated_bytes(&self) -> u64 {
+        self.allocated.get()
+    }
+
+    fn upload_at(&self, buffer: Buffer, first: u32, words: &[u32]) {
+        let bytes: &[u8] = bytemuck::cast_slice(words);
+        self.queue.write_buffer(&self.buffer(buffer), 4 * u64::from(first), bytes);
+        // wgpu keeps a copy of what is written until the next submission.
+        let unsubmitted = self.unsubmitted.get() + bytes.len();
+        self.unsubmitted.set(unsubmitted);
+        if unsubmitted > MOST_UNSUBMITTED {
+            self.queue.submit([]);
+            self.unsubmitted.set(0);
+        }
+    }
+
+    fn read(&self, Read { buffer, first, words }: Read) -> Later<'_, Result<Vec<u32>>> {
+        let staging = self.staging.take(&self.device, words);
+        let mut encoder = self.device.create_command_encoder(&Default::default());
+        let [first, size] = [first, words].map(|count| 4 * u64::from(count));
+        encoder.copy_buffer_to_buffer(&self.buffer(buffer), first, &staging, 0, size);
+        self.queue.submit([encoder.finish()]);
+        let reading = Reading::new(staging, Rc::default(), 0, words);
+        Box::pin(async move { Ok(reading.finish(self).await?.words) })
+    }
+
+    fn prepare<'a>(&'a self, recordings: &'a [&'a Recording]) -> Later<'a, ()> {
+        Box::pin(async move {
+            let Some(ahead) = &self.ahead else { return };
+            let tuning = self.tuning.get();
+            let missing = self.pipelines.missing(recordings, &tuning);
+            if missing.is_empty() {
+                return;
+            }
+            (ahead.begin)();
+            for dispatch in missing {
+                self.pipelines.make(&self.device, dispatch, &tuning);
+            }
+            (ahead.finish)().await;
+        })
+    }
+
+    fn compile(self: Rc<Self>, recording: Recording) -> Result<Box<dyn Program>> {
+        Ok(Box::new(GpuProgram::new(self, &recording)?))
+    }
+
+    fn close(&self) {
+        self.device.destroy();
     }
 }
 
