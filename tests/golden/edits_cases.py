@@ -108,7 +108,7 @@ def decoder_only(heads, inner, *own):
         case("skips_off", off("skips"), stores="all"),
         case("skips_off_one", off("skips", "decoder.1.self_attention")),
         case("mlps_off", off("mlps")),
-        case("mlps_off_one", off("mlps", "decoder.0.feed_forward"), also=["decoder.0.feed_forward.*"]),
+        case("mlps_off_one", off("mlps", "decoder.0.feed_forward"), also=["decoder.0.feed_forward.output", "decoder.0.feed_forward.residual"]),
         case("scaling_off", off("scaling"), also=MAPS, most_rounding=2e-4),
         case("scaling_off_one", off("scaling", "decoder.1.*")),
         case("causal_mask_off", off("causal mask"), stores="all"),

@@ -119,6 +119,9 @@ class Pass:
             scores = scores / math.sqrt(query.shape[-1])
         scores = self.at(f"{at}.scores", scores, 1)
         weights = scores.masked_fill(~allowed[:, None], -math.inf).softmax(-1)
+        if self.config.model_type != "marian":
+            # As the goldens of these families have them.
+            self.sites[f"{at}.scores"] = scores.masked_fill(~allowed[:, None], 0)
         weights = self.at(f"{at}.weights", weights, 1)
         context = torch.einsum("bhts,bshk->bthk", weights, value)
         context = self.at(f"{at}.context", context, -2).flatten(2)

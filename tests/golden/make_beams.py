@@ -28,10 +28,10 @@ LIMIT, FORCED_LIMIT, EVERYDAY_LIMIT = 9, 4, 64
 LEAST_GAP = 2e-5
 
 
-def options(beams, penalty, early_stopping, limit, ends, forced_end=False):
+def options(beams, penalty, early_stopping, limit, ends, forced_end=False, prefixes=()):
     return dict(
         beams=beams, length_penalty=penalty, early_stopping=early_stopping, max_tokens=limit,
-        end_tokens=ends, forced_end=forced_end)
+        end_tokens=ends, forced_end=forced_end, prefixes=list(prefixes))
 
 
 def all_options(limit, ends):
@@ -44,17 +44,22 @@ def all_options(limit, ends):
 
 
 @torch.no_grad()
-def generate(model, inputs, mask, beams, length_penalty, early_stopping, max_tokens, end_tokens, forced_end):
-    """Of each row all hypotheses, as (score, tokens), best first."""
+def generate(
+        model, inputs, mask, beams, length_penalty, early_stopping, max_tokens, end_tokens, forced_end, prefixes):
+    """Of each row all hypotheses, as (score, new tokens), best first."""
     is_marian = model.config.model_type == "marian"
-    start = 1 if is_marian else inputs.shape[1]
+    begun = {}
+    if prefixes:
+        first = model.generation_config.decoder_start_token_id
+        begun["decoder_input_ids"] = torch.tensor([[first, *prefix] for prefix in prefixes])
+    start = (len(prefixes[0]) + 1 if prefixes else 1) if is_marian else inputs.shape[1]
     pad = model.generation_config.pad_token_id
     if beams == 1:
         out = model.generate(
             inputs, attention_mask=mask, num_beams=1, do_sample=False, max_new_tokens=max_tokens,
             max_length=None, eos_token_id=end_tokens, forced_eos_token_id=None,
             pad_token_id=end_tokens[0] if pad is None else pad, output_scores=True,
-            return_dict_in_generate=True)
+            return_dict_in_generate=True, **begun)
         rows = []
         for index, tokens in enumerate(out.sequences[:, start:].tolist()):
             ended = [at for at, token in enumerate(tokens) if token in end_tokens]
@@ -68,7 +73,7 @@ def generate(model, inputs, mask, beams, length_penalty, early_stopping, max_tok
         length_penalty=length_penalty, early_stopping=early_stopping, max_new_tokens=max_tokens,
         max_length=None, eos_token_id=end_tokens, pad_token_id=end_tokens[0] if pad is None else pad,
         forced_eos_token_id=end_tokens[0] if forced_end else None, output_scores=True,
-        return_dict_in_generate=True)
+        return_dict_in_generate=True, **begun)
     lengths = (out.beam_indices >= 0).sum(1)
     hypotheses = [
         (score, tokens[: length].tolist())
@@ -86,12 +91,12 @@ def log_probabilities(model, logits):
 
 
 @torch.no_grad()
-def follower(model, inputs, forced_end=None, limit=None):
+def follower(model, inputs, prefix=(), forced_end=None, limit=None):
     """What `search` asks: log-probabilities after hypotheses on one row of inputs."""
     is_marian = model.config.model_type == "marian"
     if is_marian:
         encoded = model.model.encoder(input_ids=torch.tensor([inputs])).last_hidden_state
-        start = [model.generation_config.decoder_start_token_id]
+        start = [model.generation_config.decoder_start_token_id, *prefix]
 
     @torch.no_grad()
     def following(hypotheses):
@@ -111,11 +116,11 @@ def follower(model, inputs, forced_end=None, limit=None):
     return following
 
 
-def plainly(model, inputs, beams, length_penalty, early_stopping, max_tokens, end_tokens, forced_end):
-    """The same by plain search, and its least gap."""
+def plainly(model, inputs, prefix, beams, length_penalty, early_stopping, max_tokens, end_tokens, forced_end, **_):
+    """The same of one row by plain search, and its least gap."""
     if beams == 1:
         return greedily(model, inputs, length_penalty, max_tokens, end_tokens)
-    following = follower(model, inputs, end_tokens[0] if forced_end else None, max_tokens)
+    following = follower(model, inputs, prefix, end_tokens[0] if forced_end else None, max_tokens)
     return search(following, beams, length_penalty, early_stopping, max_tokens, end_tokens)
 
 
@@ -140,14 +145,16 @@ def record(name, models, inputs, chosen):
     is_marian, pad = name.startswith("marian"), models[0].config.pad_token_id
     ids, mask = pad_sources(inputs, pad) if is_marian else (torch.tensor(inputs), torch.ones(1, len(inputs[0])).long())
     exact, rounded = (generate(model, ids, mask, **chosen) for model in models)
-    plain = [plainly(models[0], row, **chosen) for row in inputs]
+    prefixes = chosen["prefixes"] or [[]] * len(inputs)
+    plain = [plainly(models[0], row, prefix, **chosen) for row, prefix in zip(inputs, prefixes)]
     least = min(gap for _, gap in plain)
     if least > LEAST_GAP:
         for hypotheses, others, (third, _) in zip(exact, rounded, plain):
             same(hypotheses, others, f"{name}, f64 and f32, {chosen}")
             same(hypotheses, third, f"{name}, transformers and plain search, {chosen}")
     return {
-        "model": name, **chosen, "inputs": inputs, "least_gap": digits(least),
+        "model": name, **chosen, "renormalized": bool(models[0].generation_config.renormalize_logits),
+        "inputs": inputs, "least_gap": digits(least),
         "ids": [[tokens for _, tokens in hypotheses] for hypotheses in exact],
         "scores": [[digits(score) for score, _ in hypotheses] for hypotheses in exact]}
 
@@ -165,6 +172,15 @@ def marian_records(name):
         yield record(name, models, sources, chosen)
     # As transformers has it by generation_config.json: what the limit cuts ends in an end token, for nothing.
     yield record(name, models, sources, options(4, 1.0, False, FORCED_LIMIT, ends, forced_end=True))
+    # What a sentence is to begin with counts in no length and in no score.
+    prefixes = [row[:2] for row in golden["tokens"].int().tolist()]
+    for penalty in PENALTIES:
+        yield record(name, models, sources, options(4, penalty, False, LIMIT, ends, prefixes=prefixes))
+    # As models have it whose generation_config.json does not ask for another softmax after bans.
+    if models[0].generation_config.bad_words_ids:
+        for model in models:
+            model.generation_config.renormalize_logits = False
+        yield record(name, models, sources, options(4, 1.0, False, LIMIT, ends))
 
 
 def writer_records(name, lengths):
@@ -179,8 +195,10 @@ def writer_records(name, lengths):
             # The second prompt has two end tokens that are likely to be written.
             [(_, tokens)], _ = greedily(models[0], prompt, 1.0, LIMIT, [])
             ends = [own] if seed == 0 else sorted({tokens[3], tokens[6]} - {tokens[0]})
+            if len(ends) < seed + 1:
+                continue
             records = [record(name, models, [prompt], chosen) for chosen in all_options(LIMIT, ends)]
-            if len(ends) == seed + 1 and min(row["least_gap"] for row in records) > LEAST_GAP:
+            if min(row["least_gap"] for row in records) > LEAST_GAP:
                 break
         yield from records
 
@@ -197,7 +215,7 @@ def everyday(folder):
         for beams in BEAMS:
             chosen = options(beams, 1.0, False, EVERYDAY_LIMIT, ends)
             [hypotheses] = generate(model, ids, mask, **chosen)
-            plain, least = plainly(model, source, **chosen)
+            plain, least = plainly(model, source, [], **chosen)
             if least > LEAST_GAP:
                 same(hypotheses, plain, f"{sentence}, {beams} beams")
             score, tokens = hypotheses[0]

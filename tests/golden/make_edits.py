@@ -214,11 +214,7 @@ def stored(host, sites, case):
     for site, x in sites.items():
         if not kept(case, site, host.model) or is_marian and site.endswith(".turned_key"):
             continue
-        if not is_marian:
-            x = x[0]
-            if site.endswith(".scores"):
-                x = x.masked_fill(sites[site.replace("scores", "weights")][0] == 0, 0)
-        result[site] = x
+        result[site] = x if is_marian else x[0]
     return result
 
 
@@ -263,7 +259,6 @@ def make(host, case, seed, least_distinct):
 
 
 def finite(sites):
-    """Scores before a mask are of no interest where nothing may be seen; all else is finite."""
     assert all(torch.isfinite(x).all() for x in sites.values())
     return sites
 
