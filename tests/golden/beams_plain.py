@@ -1,11 +1,12 @@
-"""Beam search of one sentence in plain words, as transformers' `generate` does it, and by how much each of its decisions was led."""
+"""Beam search of one sentence as transformers does it, and by how much each decision was led."""
 
 import math
 
 
 def search(following, beams, length_penalty, early_stopping, limit, ends):
-    """`following` gives `[n, V]` log-probabilities after n hypotheses. The best hypotheses as (score, tokens), best first, and the least
-    distance of two values that a decision hung on: where that is more than rounding, every engine must decide alike."""
+    """`following` gives `[n, V]` log-probabilities after n hypotheses. The best hypotheses as
+    (score, tokens), best first, and the least distance of two values that a decision hung on: where
+    that is more than rounding, every engine must decide alike."""
     live, finished, gaps = [(0.0, [])], [], [math.inf]
     for length in range(1, limit + 1):
         rows = following([tokens for _, tokens in live])
@@ -21,7 +22,7 @@ def search(following, beams, length_penalty, early_stopping, limit, ends):
         open_ones = [candidate for candidate, ended in zip(candidates, over) if not ended]
         live = open_ones[:beams]
         gaps += gap(open_ones, beams)
-        # Those who are kept: an end token that is not among the best `beams` of all candidates is lost.
+        # Those who are kept: an end token that is not among the best `beams` candidates is lost.
         offered = [candidate for candidate, ended in zip(candidates[:beams], over) if ended]
         for rank, ended in enumerate(over):
             if ended and len(candidates) > beams:
@@ -47,7 +48,7 @@ def search(following, beams, length_penalty, early_stopping, limit, ends):
 
 
 def best_of(row, beams, ends):
-    """As many tokens of one hypothesis as could be among the candidates, and one more for the gap."""
+    """As many tokens of one hypothesis as could be candidates, and one more for the gap."""
     best = row.topk(min(len(row), max(2, 1 + ends) * beams + 1))
     pairs = zip(best.indices.tolist(), best.values.tolist())
     return [(token, value) for token, value in pairs if value > -math.inf]

@@ -1,4 +1,4 @@
-"""Which edits make_edits.py makes: name, what is changed, and what is stored of it beside what is stored of all."""
+"""Which edits make_edits.py makes: name, what is changed, what is stored in particular."""
 
 
 def case(name, *edits, stores="some", also=(), task="write", of_step=None, most_rounding=None):
@@ -29,7 +29,7 @@ def key_value_heads(count):
     return {"keyValueHeads": count}
 
 
-SHARED = ["decoder.*.self_attention.key", "decoder.*.self_attention.value", "decoder.*.self_attention.turned_key"]
+SHARED = [f"decoder.*.self_attention.{part}" for part in ("key", "value", "turned_key")]
 MAPS = ["*.*.*.scores", "*.*.*.weights"]
 
 MARIAN = [
@@ -54,7 +54,8 @@ MARIAN = [
     case("replace_weights", replace("decoder.0.cross_attention.weights", 1)),
     case("replace_encoder", replace("encoder.1.feed_forward.norm")),
     case("skips_off", off("skips"), stores="all"),
-    case("skips_off_one", off("skips", "decoder.1.feed_forward"), also=["decoder.1.feed_forward.residual"]),
+    case("skips_off_one", off("skips", "decoder.1.feed_forward"),
+         also=["decoder.1.feed_forward.residual"]),
     case("skips_off_encoder", off("skips", "encoder.*")),
     case("mlps_off", off("mlps"), also=["*.*.feed_forward.output", "*.*.feed_forward.residual"]),
     case("mlps_off_one", off("mlps", "encoder.1.*")),
@@ -70,8 +71,10 @@ MARIAN = [
     case("norm_rms", norm("rms"), also=["*.*.*.norm"]),
     case("norm_none", norm("none"), most_rounding=2e-4),
     case("norm_none_encoder", norm("none", "encoder.*"), most_rounding=2e-4),
-    case("norm_rms_one", norm("rms", "encoder.0.self_attention.norm"), also=["encoder.0.self_attention.norm"]),
-    case("norm_none_one", norm("none", "decoder.0.cross_attention"), also=["decoder.0.cross_attention.norm"]),
+    case("norm_rms_one", norm("rms", "encoder.0.self_attention.norm"),
+         also=["encoder.0.self_attention.norm"]),
+    case("norm_none_one", norm("none", "decoder.0.cross_attention"),
+         also=["decoder.0.cross_attention.norm"]),
     case("key_value_heads_2", key_value_heads(2), also=SHARED),
     case("key_value_heads_1", key_value_heads(1), also=SHARED),
     case("three", scale("decoder.*.self_attention.scores", 0.5, [0]),
@@ -88,7 +91,8 @@ STEP = 6
 def decoder_only(heads, inner, *own):
     """`heads` are some of the query heads, `inner` scales inside the feed-forward block."""
     return [
-        case("context_head_off", scale("decoder.1.self_attention.context", 0, heads[:1]), stores="all"),
+        case("context_head_off", scale("decoder.1.self_attention.context", 0, heads[:1]),
+             stores="all"),
         case("query_half", scale("decoder.0.self_attention.query", 0.5)),
         case("key_one_head", scale("decoder.1.self_attention.key", -0.5, [1]), also=SHARED),
         case("value_double", scale("decoder.*.self_attention.value", 2)),
@@ -108,7 +112,8 @@ def decoder_only(heads, inner, *own):
         case("skips_off", off("skips"), stores="all"),
         case("skips_off_one", off("skips", "decoder.1.self_attention")),
         case("mlps_off", off("mlps")),
-        case("mlps_off_one", off("mlps", "decoder.0.feed_forward"), also=["decoder.0.feed_forward.output", "decoder.0.feed_forward.residual"]),
+        case("mlps_off_one", off("mlps", "decoder.0.feed_forward"),
+             also=["decoder.0.feed_forward.output", "decoder.0.feed_forward.residual"]),
         case("scaling_off", off("scaling"), also=MAPS, most_rounding=2e-4),
         case("scaling_off_one", off("scaling", "decoder.1.*")),
         case("causal_mask_off", off("causal mask"), stores="all"),
@@ -130,7 +135,8 @@ GPT2 = decoder_only(
      case("activation", scale("decoder.*.feed_forward.activation", 0.5)),
      case("position", scale("decoder.position", 2))],
     case("norm_rms", norm("rms"), also=["*.*.*.norm"]),
-    case("norm_rms_one", norm("rms", "decoder.1.feed_forward.norm"), also=["decoder.1.feed_forward.norm"]),
+    case("norm_rms_one", norm("rms", "decoder.1.feed_forward.norm"),
+         also=["decoder.1.feed_forward.norm"]),
     case("three", scale("decoder.*.self_attention.scores", 0.5, [0]),
          off("skips", "decoder.0.feed_forward"), norm("rms", "decoder.1.*"), stores="all"))
 
@@ -140,7 +146,8 @@ LLAMA = decoder_only(
      case("up", scale("decoder.1.feed_forward.up", 0.5)),
      case("activation", scale("decoder.*.feed_forward.activation", 0.5))],
     case("norm_layer", norm("layer"), also=["*.*.*.norm"]),
-    case("norm_layer_one", norm("layer", "decoder.1.feed_forward.norm"), also=["decoder.1.feed_forward.norm"]),
+    case("norm_layer_one", norm("layer", "decoder.1.feed_forward.norm"),
+         also=["decoder.1.feed_forward.norm"]),
     case("three", scale("decoder.*.self_attention.scores", 0.5, [0]),
          off("skips", "decoder.0.feed_forward"), norm("layer", "decoder.1.*"), stores="all"))
 

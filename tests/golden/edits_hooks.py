@@ -1,4 +1,4 @@
-"""The same edits done to transformers' own model, by hooks that change what its modules give: what edits_pass.py must agree with."""
+"""The same edits done by hooks on transformers' own modules: edits_pass.py must agree."""
 
 from contextlib import contextmanager
 
@@ -9,7 +9,7 @@ from edits_pass import changed, halves, matches, normed, pairs
 
 @contextmanager
 def edited(model, edits, first_step):
-    """The model with the edits, but for those that masks do. Raises LookupError where no hook can do it."""
+    """The model with the edits, but for those of masks. LookupError where no hook can do it."""
     handles = []
     try:
         for edit in edits:
@@ -74,7 +74,7 @@ def places(model):
         return hook
 
     def on_sum(module):
-        """The residual of a block with its norm in front: the block gives what is missing for it."""
+        """The residual where norms stand in front: the block gives what is missing for it."""
         def hook(edit, site, first_step):
             if not wanted(edit, site):
                 return None
@@ -108,9 +108,11 @@ def places(model):
                 at = f"{stack}.{index}"
                 blocks = [("self_attention", layer.self_attn, layer.self_attn_layer_norm)]
                 if stack == "decoder":
-                    blocks.append(("cross_attention", layer.encoder_attn, layer.encoder_attn_layer_norm))
+                    blocks.append(
+                        ("cross_attention", layer.encoder_attn, layer.encoder_attn_layer_norm))
                 for block, module, norm in blocks:
-                    yield from attention(f"{at}.{block}", module, heads, heads, norm, module.out_proj)
+                    end = module.out_proj
+                    yield from attention(f"{at}.{block}", module, heads, heads, norm, end)
                     yield f"{at}.{block}.norm", on_output(norm)
                 at += ".feed_forward"
                 yield f"{at}.pre_activation", on_output(layer.fc1)
@@ -164,7 +166,9 @@ def on_logits(model, changed, wanted):
         def change(_, __, ___, out):
             out.logits = changed(edit, site, out.logits, first_step, None)
             return out
-        return [model.register_forward_hook(change, with_kwargs=True)] if wanted(edit, site) else None
+        if wanted(edit, site):
+            return [model.register_forward_hook(change, with_kwargs=True)]
+        return None
     return hook
 
 
@@ -186,7 +190,8 @@ def structural(model, edit, handles):
             end, kept = parts["end"], {}
             handles.append(end.register_forward_hook(
                 lambda _, __, out, kept=kept: kept.__setitem__("output", out)))
-            handles.append(norm.register_forward_pre_hook(lambda _, args, kept=kept: (kept["output"],)))
+            handles.append(norm.register_forward_pre_hook(
+                lambda _, args, kept=kept: (kept["output"],)))
         if kind == "skips" and there and not is_marian:
             # Without its input a block adds its output less that: x + (output - x).
             entered = {}
@@ -194,7 +199,7 @@ def structural(model, edit, handles):
                 lambda _, args, entered=entered: entered.__setitem__("x", args[0])))
             handles.append(parts["end"].register_forward_hook(
                 lambda _, __, out, entered=entered: out - entered["x"]))
-        if "keyValueHeads" in edit and block.startswith("decoder") and block.endswith("self_attention"):
+        if "keyValueHeads" in edit and matches("decoder.*.self_attention", block):
             share_heads(config, attention, edit["keyValueHeads"], handles)
     if "norm" in edit and not is_marian and matches(edit.get("in", "*"), "decoder.norm"):
         norm = model.model.norm if is_llama else model.transformer.ln_f
@@ -223,7 +228,8 @@ def blocks(model):
                 yield f"{at}.self_attention", layer.self_attn, layer.self_attn_layer_norm, end
                 if stack == "decoder":
                     end = {"end": layer.encoder_attn.out_proj}
-                    yield f"{at}.cross_attention", layer.encoder_attn, layer.encoder_attn_layer_norm, end
+                    norm = layer.encoder_attn_layer_norm
+                    yield f"{at}.cross_attention", layer.encoder_attn, norm, end
                 yield f"{at}.feed_forward", None, layer.final_layer_norm, {"end": layer.fc2}
         return
     for index, layer in enumerate(model.model.layers if kind == "llama" else model.transformer.h):

@@ -1,4 +1,4 @@
-"""A pass of Marian, GPT-2 or Llama, spelt out with the model's own products, in which an edit may change any value where it arises."""
+"""A pass of Marian, GPT-2 or Llama, spelt out, where edits change values as they arise."""
 
 import math
 
@@ -28,7 +28,8 @@ def changed(edit, site, x, first_step, heads_axis):
         time = 2 if is_map(site) else 1
         if first_step is None or data.shape[time] > 1:
             # An encoder's values, or those of the pass over a prompt: the first rows of ours.
-            x.narrow(time, 0, data.shape[time]).copy_(data.reshape(of_length(x, time, data.shape[time])))
+            count = data.shape[time]
+            x.narrow(time, 0, count).copy_(data.reshape(of_length(x, time, count)))
             return x
         steps = range(first_step, x.shape[time])
         for at in steps if edit.get("position") is None else {edit["position"]} & set(steps):
@@ -53,7 +54,7 @@ def normed(kind, norm, x):
         return x / (x.square().mean(-1, keepdim=True) + epsilon).sqrt() * norm.weight
     x = x - x.mean(-1, keepdim=True)
     y = x / (x.square().mean(-1, keepdim=True) + epsilon).sqrt() * norm.weight
-    # A layer norm in the place of a RMS norm has no bias; nor has a RMS norm in the place of a layer norm.
+    # Neither in the place of the other has a bias.
     return y if getattr(norm, "bias", None) is None else y + norm.bias
 
 
@@ -95,14 +96,14 @@ class Pass:
         return self.at(f"{at}.norm", normed(kind, norm, x))
 
     def shared(self, at, x):
-        """The mean of each group of neighbouring key-value heads: `[B, T, G0, K]` to `[B, T, G, K]`."""
+        """The mean of each group of neighbouring heads: `[B, T, G0, K]` to `[B, T, G, K]`."""
         for edit in self.edits:
-            if "keyValueHeads" in edit and at.startswith("decoder") and at.endswith("self_attention"):
+            if "keyValueHeads" in edit and matches("decoder.*.self_attention", at):
                 x = x.unflatten(2, (edit["keyValueHeads"], -1)).mean(3)
         return x
 
     def attention(self, at, query, key, value, allowed, turn=None):
-        """Query `[B, T, H, K]`, key and value `[B, S, G, K]`; `allowed` `[B, T, S]`. Gives `[B, T, H·K]`."""
+        """Query `[B, T, H, K]`, key, value `[B, S, G, K]`, `allowed` `[B, T, S]`: `[B, T, H·K]`."""
         key, value = self.shared(at, key), self.shared(at, value)
         if turn:
             query, key = pairs(query), pairs(key)
@@ -136,8 +137,8 @@ class Pass:
         return self.at(f"{at}.residual", output if self.off("skips", at) else x + output)
 
     def causal(self, at, times, lengths=None):
-        """`[1 or B, T, T]`: what each position may look at. With the causal mask off those of the pass over the
-        prompt see each other, but no padding."""
+        """`[1 or B, T, T]`: what each position may look at. With the causal mask off those of the
+        pass over the prompt see each other, but no padding."""
         query, key = torch.arange(times)[:, None], torch.arange(times)[None]
         allowed = (key <= query)[None]
         if self.off("causal mask", at):
@@ -170,8 +171,8 @@ def marian(model, edits, ids, lengths, inputs, first_step=0, target_lengths=None
 
     def attend(at, module, norm, x, source, allowed):
         split = lambda y: y.unflatten(-1, (module.num_heads, -1))
-        context = run.attention(
-            at, split(module.q_proj(x)), split(module.k_proj(source)), split(module.v_proj(source)), allowed)
+        key, value = split(module.k_proj(source)), split(module.v_proj(source))
+        context = run.attention(at, split(module.q_proj(x)), key, value, allowed)
         return run.norm(at, norm, run.leave(at, x, module.out_proj(context)))
 
     def feed_forward(at, layer, x):
@@ -196,8 +197,8 @@ def marian(model, edits, ids, lengths, inputs, first_step=0, target_lengths=None
         at, across = f"decoder.{index}.self_attention", f"decoder.{index}.cross_attention"
         allowed = run.causal(at, times, target_lengths)
         x = attend(at, layer.self_attn, layer.self_attn_layer_norm, x, x, allowed)
-        x = attend(
-            across, layer.encoder_attn, layer.encoder_attn_layer_norm, x, source, seen(across, times))
+        allowed = seen(across, times)
+        x = attend(across, layer.encoder_attn, layer.encoder_attn_layer_norm, x, source, allowed)
         x = feed_forward(f"decoder.{index}.feed_forward", layer, x)
     logits = run.at("logits", model.lm_head(x) + model.final_logits_bias)
     for [word] in model.generation_config.bad_words_ids or []:
@@ -229,7 +230,8 @@ def causal(model, edits, tokens, first_step):
             rows = [attention.q_proj(entered), attention.k_proj(entered), attention.v_proj(entered)]
             rows = [row.unflatten(-1, (-1, config.head_dim)) for row in rows]
         else:
-            rows = [row.unflatten(-1, (config.n_head, -1)) for row in attention.c_attn(entered).chunk(3, -1)]
+            rows = attention.c_attn(entered).chunk(3, -1)
+            rows = [row.unflatten(-1, (config.n_head, -1)) for row in rows]
         context = run.attention(at, *rows, run.causal(at, times), turn)
         x = run.leave(at, x, (attention.o_proj if is_llama else attention.c_proj)(context))
         entered = run.norm(forward, layer.post_attention_layernorm if is_llama else layer.ln_2, x)

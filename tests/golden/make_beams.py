@@ -1,4 +1,4 @@
-"""Writes beams.json and everyday_beams.json: what transformers' beam search finds with small models, and with the shipped translator.
+"""Writes beams.json and everyday_beams.json: what transformers' beam search finds.
 
     python make_beams.py [FOLDER]    (default ../../models/zh-en)
 """
@@ -18,7 +18,7 @@ from make import load_model, pad_sources
 
 HERE = Path(__file__).resolve().parent
 MARIAN = ["marian_tied_relu", "marian_untied_swish", "marian_gelu", "marian_gelu_new"]
-# Prompts of several lengths: their seeds are such that no two of the values compared are all but equal.
+# Lengths of prompts: of several drawn, the first is taken on which no search has a near tie.
 WRITERS = {"gpt2_tied": [4, 1], "llama_3_1": [3, 6], "llama_8_1": [2, 5]}
 BEAMS = [1, 2, 4, 8]
 PENALTIES = [1.0, 0.6, 2.0]
@@ -45,7 +45,8 @@ def all_options(limit, ends):
 
 @torch.no_grad()
 def generate(
-        model, inputs, mask, beams, length_penalty, early_stopping, max_tokens, end_tokens, forced_end, prefixes):
+        model, inputs, mask, beams, length_penalty, early_stopping, max_tokens, end_tokens,
+        forced_end, prefixes):
     """Of each row all hypotheses, as (score, new tokens), best first."""
     is_marian = model.config.model_type == "marian"
     begun = {}
@@ -71,18 +72,18 @@ def generate(
     out = model.generate(
         inputs, attention_mask=mask, num_beams=beams, num_return_sequences=beams, do_sample=False,
         length_penalty=length_penalty, early_stopping=early_stopping, max_new_tokens=max_tokens,
-        max_length=None, eos_token_id=end_tokens, pad_token_id=end_tokens[0] if pad is None else pad,
+        max_length=None, eos_token_id=end_tokens,
+        pad_token_id=end_tokens[0] if pad is None else pad,
         forced_eos_token_id=end_tokens[0] if forced_end else None, output_scores=True,
         return_dict_in_generate=True, **begun)
     lengths = (out.beam_indices >= 0).sum(1)
-    hypotheses = [
-        (score, tokens[: length].tolist())
-        for score, tokens, length in zip(out.sequences_scores.tolist(), out.sequences[:, start:], lengths)]
+    rows = zip(out.sequences_scores.tolist(), out.sequences[:, start:], lengths)
+    hypotheses = [(score, tokens[:length].tolist()) for score, tokens, length in rows]
     return [hypotheses[at : at + beams] for at in range(0, len(hypotheses), beams)]
 
 
 def log_probabilities(model, logits):
-    """Of scores `[n, V]`. Banned tokens are left out after the softmax, unless the model asks for another one then."""
+    """Of scores `[n, V]`. Bans come after the softmax, unless the model asks for another."""
     settings = model.generation_config
     values = logits.float().log_softmax(-1)
     for [word] in settings.bad_words_ids or []:
@@ -116,7 +117,9 @@ def follower(model, inputs, prefix=(), forced_end=None, limit=None):
     return following
 
 
-def plainly(model, inputs, prefix, beams, length_penalty, early_stopping, max_tokens, end_tokens, forced_end, **_):
+def plainly(
+        model, inputs, prefix, beams, length_penalty, early_stopping, max_tokens, end_tokens,
+        forced_end, **_):
     """The same of one row by plain search, and its least gap."""
     if beams == 1:
         return greedily(model, inputs, length_penalty, max_tokens, end_tokens)
@@ -135,15 +138,16 @@ def greedily(model, inputs, length_penalty, max_tokens, end_tokens):
 
 
 def same(hypotheses, others, what):
-    assert [tokens for _, tokens in hypotheses] == [tokens for _, tokens in others], f"{what}: {hypotheses} {others}"
+    tokens, other_tokens = ([tokens for _, tokens in rows] for rows in (hypotheses, others))
+    assert tokens == other_tokens, f"{what}: {hypotheses} {others}"
     for (score, _), (other, _) in zip(hypotheses, others):
         assert abs(score - other) < 1e-5 * max(1, abs(score)), f"{what}: score {score} or {other}"
 
 
 def record(name, models, inputs, chosen):
     """transformers in f64 and f32, and the plain search, agree; or there is a near tie."""
-    is_marian, pad = name.startswith("marian"), models[0].config.pad_token_id
-    ids, mask = pad_sources(inputs, pad) if is_marian else (torch.tensor(inputs), torch.ones(1, len(inputs[0])).long())
+    # A prompt is alone and needs no padding.
+    ids, mask = pad_sources(inputs, models[0].config.pad_token_id)
     exact, rounded = (generate(model, ids, mask, **chosen) for model in models)
     prefixes = chosen["prefixes"] or [[]] * len(inputs)
     plain = [plainly(models[0], row, prefix, **chosen) for row, prefix in zip(inputs, prefixes)]
@@ -153,7 +157,8 @@ def record(name, models, inputs, chosen):
             same(hypotheses, others, f"{name}, f64 and f32, {chosen}")
             same(hypotheses, third, f"{name}, transformers and plain search, {chosen}")
     return {
-        "model": name, **chosen, "renormalized": bool(models[0].generation_config.renormalize_logits),
+        "model": name, **chosen,
+        "renormalized": bool(models[0].generation_config.renormalize_logits),
         "inputs": inputs, "least_gap": digits(least),
         "ids": [[tokens for _, tokens in hypotheses] for hypotheses in exact],
         "scores": [[digits(score) for score, _ in hypotheses] for hypotheses in exact]}
@@ -166,16 +171,19 @@ def digits(x):
 def marian_records(name):
     models = [load_model(HERE / name, dtype) for dtype in (torch.float64, torch.float32)]
     golden = load_file(HERE / name / "sites.safetensors")
-    sources = [row[: int(length)].int().tolist() for row, length in zip(golden["source"], golden["source_lengths"])]
+    rows = zip(golden["source"].int().tolist(), golden["source_lengths"].int().tolist())
+    sources = [row[:length] for row, length in rows]
     ends = [models[0].generation_config.eos_token_id]
     for chosen in all_options(LIMIT, ends):
         yield record(name, models, sources, chosen)
-    # As transformers has it by generation_config.json: what the limit cuts ends in an end token, for nothing.
-    yield record(name, models, sources, options(4, 1.0, False, FORCED_LIMIT, ends, forced_end=True))
+    # As generation_config.json has it: what the limit cuts ends in an end token, for nothing.
+    chosen = options(4, 1.0, False, FORCED_LIMIT, ends, forced_end=True)
+    yield record(name, models, sources, chosen)
     # What a sentence is to begin with counts in no length and in no score.
     prefixes = [row[:2] for row in golden["tokens"].int().tolist()]
     for penalty in PENALTIES:
-        yield record(name, models, sources, options(4, penalty, False, LIMIT, ends, prefixes=prefixes))
+        chosen = options(4, penalty, False, LIMIT, ends, prefixes=prefixes)
+        yield record(name, models, sources, chosen)
     # As models have it whose generation_config.json does not ask for another softmax after bans.
     if models[0].generation_config.bad_words_ids:
         for model in models:
@@ -184,20 +192,21 @@ def marian_records(name):
 
 
 def writer_records(name, lengths):
-    models = [
-        AutoModelForCausalLM.from_pretrained(HERE / name, dtype=dtype, attn_implementation="eager").eval()
-        for dtype in (torch.float64, torch.float32)]
-    own = models[0].generation_config.eos_token_id
+    load = lambda dtype: AutoModelForCausalLM.from_pretrained(
+        HERE / name, dtype=dtype, attn_implementation="eager").eval()
+    models = [load(torch.float64), load(torch.float32)]
+    own, below = models[0].generation_config.eos_token_id, models[0].config.vocab_size - 2
     for seed, length in enumerate(lengths):
         for attempt in range(100):
             generator = torch.Generator().manual_seed(100 * seed + attempt)
-            prompt = torch.randint(0, models[0].config.vocab_size - 2, (length,), generator=generator).tolist()
+            prompt = torch.randint(0, below, (length,), generator=generator).tolist()
             # The second prompt has two end tokens that are likely to be written.
             [(_, tokens)], _ = greedily(models[0], prompt, 1.0, LIMIT, [])
             ends = [own] if seed == 0 else sorted({tokens[3], tokens[6]} - {tokens[0]})
             if len(ends) < seed + 1:
                 continue
-            records = [record(name, models, [prompt], chosen) for chosen in all_options(LIMIT, ends)]
+            records = [
+                record(name, models, [prompt], chosen) for chosen in all_options(LIMIT, ends)]
             if min(row["least_gap"] for row in records) > LEAST_GAP:
                 break
         yield from records
@@ -240,8 +249,9 @@ if __name__ == "__main__":
     for name, lengths in WRITERS.items():
         rows += writer_records(name, lengths)
     for row in rows:
-        print(row["model"], [row[key] for key in ("beams", "length_penalty", "early_stopping", "least_gap")],
-              [list(map(len, ids)) for ids in row["ids"]])
+        shown = [row[key] for key in ("beams", "length_penalty", "early_stopping", "least_gap")]
+        print(row["model"], shown, [list(map(len, ids)) for ids in row["ids"]])
     write_rows(HERE / "beams.json", rows)
     default = HERE.parents[1] / "models" / "zh-en"
-    write_rows(HERE / "everyday_beams.json", everyday(Path(sys.argv[1]) if len(sys.argv) > 1 else default))
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else default
+    write_rows(HERE / "everyday_beams.json", everyday(folder))

@@ -1,4 +1,4 @@
-"""Writes edits/: what a Marian, a GPT-2 and a Llama model write, and what their values are, when something in them is changed.
+"""Writes edits/: what small models write, and what is in them, when something is changed.
 
     python make_edits.py
 """
@@ -9,161 +9,20 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-from transformers import AutoModelForCausalLM
 
 from edits_cases import CASES
-from edits_hooks import edited
-from edits_pass import causal, is_map, marian, matches
-from make import EOS, load_model, margins, pad_sources, random_tokens
+from edits_hosts import PROMPT, Translator, Writer
+from edits_pass import is_map, matches
+from make import margins
 from make_causal import Unfit
 
 HERE = Path(__file__).resolve().parent
-SOURCES, TARGETS, MULTIPLE = [5, 3], [5, 3], 8
-PROMPT, STEPS = 5, 5
 # Rounding in f32 must not decide, nor hide what is wrong.
 LEAST_LEAD, MOST_ROUNDING = 0.02, 4e-6
 
 
-class Translator:
-    """Marian: sources of different lengths, padded to a multiple of eight as the engine pads them."""
-
-    def __init__(self, name):
-        self.model = load_model(HERE / name, torch.float64)
-        self.rounded = load_model(HERE / name, torch.float32)
-        self.pad = self.model.config.pad_token_id
-
-    def draw(self, generator, task):
-        sources = [random_tokens(length, self.pad, generator) for length in SOURCES]
-        targets = [random_tokens(length, self.pad, generator) for length in TARGETS]
-        return sources, targets if task == "score" else None
-
-    def run(self, model, edits, sources, tokens, task="write"):
-        """Sites of a pass that predicts `tokens` `[B, T]`."""
-        ids, lengths = self.padded(sources)
-        start = torch.full((len(sources), 1), self.pad)
-        inputs = torch.cat([start, tokens[:, :-1]], 1)
-        if task == "write":
-            return marian(model, edits, ids, lengths, inputs)
-        return marian(model, edits, ids, lengths, inputs, inputs.shape[1], self.lengths(tokens))
-
-    def padded(self, sources):
-        width = -max(map(len, sources)) // MULTIPLE * -MULTIPLE
-        rows = [source + [self.pad] * (width - len(source)) for source in sources]
-        return torch.tensor(rows), torch.tensor([len(source) for source in sources])
-
-    def lengths(self, tokens):
-        return (tokens != self.pad).sum(1)
-
-    def write(self, edits, sources):
-        """Greedy tokens `[B, T]`, an end token ends; each from a pass over all before it."""
-        tokens = torch.full((len(sources), 0), 0)
-        for _ in range(STEPS):
-            inputs = torch.cat([tokens, torch.full((len(sources), 1), self.pad)], 1)
-            best = self.run(self.model, edits, sources, inputs)["probabilities"][:, -1].argmax(-1)
-            ended = (tokens == EOS).any(1)
-            tokens = torch.cat([tokens, best.masked_fill(ended, self.pad)[:, None]], 1)
-        return tokens
-
-    def given(self, targets):
-        return pad_sources(targets, self.pad)[0]
-
-    def chances(self, sites):
-        return sites["probabilities"].log()
-
-    def counted(self, sources, tokens):
-        return tokens != self.pad
-
-    def rows(self, tokens):
-        return [row[:length].tolist() for row, length in zip(tokens, self.lengths(tokens))]
-
-    def hooked(self, edits, sources, tokens, task):
-        """Logits of transformers' own pass."""
-        ids, lengths = self.padded(sources)
-        real = (torch.arange(ids.shape[1])[None] < lengths[:, None]).long()
-        reads, looks = real, real
-        for edit in edits:
-            if edit.get("off") == "padding mask":
-                place = edit.get("in", "*")
-                if place not in ("*", "encoder.*", "decoder.*.cross_attention"):
-                    raise LookupError
-                reads = reads if place.startswith("decoder") else torch.ones_like(real)
-                looks = looks if place.startswith("encoder") else torch.ones_like(real)
-        start = torch.full((len(sources), 1), self.pad)
-        inputs, first = torch.cat([start, tokens[:, :-1]], 1), 0
-        if task == "score":
-            first, seen = inputs.shape[1], torch.arange(inputs.shape[1])[None] < self.lengths(tokens)[:, None]
-            mask = seen[:, None, None].expand(-1, 1, inputs.shape[1], -1)
-        with edited(self.model, edits, first) as model:
-            encoded = model.model.encoder(input_ids=ids, attention_mask=reads)
-            return model(
-                encoder_outputs=encoded, attention_mask=looks, decoder_input_ids=inputs, use_cache=False,
-                decoder_attention_mask=additive(mask) if task == "score" else None).logits
-
-
-class Writer:
-    """GPT-2 and Llama: a prompt, all of which but the last token is taken in by one pass, then steps."""
-
-    def __init__(self, name):
-        load = lambda dtype: AutoModelForCausalLM.from_pretrained(
-            HERE / name, dtype=dtype, attn_implementation="eager").eval()
-        self.model, self.rounded = load(torch.float64), load(torch.float32)
-
-    def draw(self, generator, task):
-        below = self.model.config.vocab_size - 2
-        length = PROMPT + STEPS if task == "score" else PROMPT
-        tokens = torch.randint(0, below, (length,), generator=generator).tolist()
-        return ([tokens], [tokens[1:]]) if task == "score" else ([tokens], None)
-
-    def text(self, prompts, tokens, task):
-        """What goes in: never the last token. And how many of that one pass takes in."""
-        if task == "score":
-            return torch.tensor([prompts[0][:-1]]), len(prompts[0]) - 1
-        return torch.tensor([prompts[0] + tokens[0, :-1].tolist()]), len(prompts[0]) - 1
-
-    def run(self, model, edits, prompts, tokens, task="write"):
-        return causal(model, edits, *self.text(prompts, tokens, task))
-
-    def write(self, edits, prompts):
-        tokens = torch.zeros((1, 0), dtype=torch.long)
-        for _ in range(STEPS):
-            inputs = torch.cat([tokens, torch.zeros((1, 1), dtype=torch.long)], 1)
-            best = self.run(self.model, edits, prompts, inputs)["logits"][:, -1].argmax(-1)
-            tokens = torch.cat([tokens, best[:, None]], 1)
-        return tokens
-
-    def given(self, targets):
-        return torch.tensor(targets)
-
-    def chances(self, sites):
-        """Of the tokens that are written, or given."""
-        return sites["logits"].log_softmax(-1)
-
-    def counted(self, prompts, tokens):
-        return torch.ones_like(tokens, dtype=torch.bool)
-
-    def rows(self, tokens):
-        return tokens.tolist()
-
-    def hooked(self, edits, prompts, tokens, task):
-        text, first = self.text(prompts, tokens, task)
-        query, key = torch.arange(text.shape[1])[:, None], torch.arange(text.shape[1])[None]
-        allowed = key <= query
-        for edit in edits:
-            if edit.get("off") == "causal mask":
-                if "in" in edit:
-                    raise LookupError
-                allowed = allowed | (query < first) & (key < first)
-        with edited(self.model, edits, first) as model:
-            return model(text, attention_mask=additive(allowed[None, None]), use_cache=False).logits
-
-
-def additive(allowed):
-    mask = torch.zeros(allowed.shape, dtype=torch.float64)
-    return mask.masked_fill(~allowed, torch.finfo(torch.float64).min)
-
-
 def snapshots(host, case, generator):
-    """The edits, each `replace` with values of another run, in the shape in which the engine traces them."""
+    """The edits, each `replace` with values of another run, shaped as the engine traces them."""
     edits = []
     for edit in case["edits"]:
         if "replace" in edit:
@@ -202,7 +61,7 @@ def kept(case, site, model):
     if case["stores"] == "all":
         return site != "probabilities"
     last = "norm" if model.config.model_type == "marian" else "residual"
-    patterns = [f"encoder.*.feed_forward.{last}", f"decoder.*.feed_forward.{last}", "decoder.norm", "logits"]
+    patterns = [f"*.*.feed_forward.{last}", "decoder.norm", "logits"]
     patterns += [edit.get("scale") or edit.get("replace") for edit in case["edits"]]
     return any(matches(pattern, site) for pattern in patterns + case["also"] if pattern)
 
@@ -251,10 +110,11 @@ def make(host, case, seed, least_distinct):
             tensors["replace"] = edit["data"]
     check = compare(host, edits, inputs, tokens, task, sites["logits"], counted, rounding)
     row = {
-        "name": name, "model": None, "task": task, "edits": [words(edit, name) for edit in case["edits"]],
+        "name": name, "model": None, "task": task,
+        "edits": [words(edit, name) for edit in case["edits"]],
         "inputs": inputs, "tokens": host.rows(tokens), "stores": case["stores"],
         "rounding": float(f"{rounding:.1e}")}
-    print(f"  {name}: seed {seed}, rounding {rounding:.1e}, transformers with hooks {check}, {row['tokens']}")
+    print(f"  {name}: seed {seed}, rounding {rounding:.1e}, hooks {check}, {row['tokens']}")
     return row, {f"{name}/{key}": x.float().contiguous() for key, x in tensors.items()}
 
 
@@ -264,7 +124,7 @@ def finite(sites):
 
 
 def compare(host, edits, inputs, tokens, task, logits, counted, rounding):
-    """Holds the logits against those of transformers' own modules, if hooks can do the same to them."""
+    """Holds the logits against those of transformers' own model, if hooks can change it so."""
     try:
         with torch.no_grad():
             hooked = host.hooked(edits, inputs, tokens, task)
@@ -274,7 +134,8 @@ def compare(host, edits, inputs, tokens, task, logits, counted, rounding):
         logits, hooked = logits[counted], hooked[counted]
     error = ((logits - hooked).abs().max() / hooked.abs().max()).item()
     # transformers' Llama rounds its norms, its softmax and its angles to f32.
-    assert error < (1e-12 if host.model.config.model_type != "llama" else max(2e-5, 3 * rounding)), f"{error:.1e}"
+    is_llama = host.model.config.model_type == "llama"
+    assert error < (max(2e-5, 3 * rounding) if is_llama else 1e-12), f"{error:.1e}"
     return f"{error:.0e}"
 
 

@@ -30,7 +30,9 @@ def translations(name, generator):
     tokens = pad_sources(targets, pad)[0]
     _, everything = judge(model, ids, mask, tokens)
     chosen = everything.gather(-1, tokens[..., None])[..., 0]
-    return {"model": name, "sources": sources, "targets": targets, "log_probabilities": trimmed(chosen, targets)}
+    return {
+        "model": name, "sources": sources, "targets": targets,
+        "log_probabilities": trimmed(chosen, targets)}
 
 
 @torch.no_grad()
@@ -55,6 +57,7 @@ if __name__ == "__main__":
     # One thread adds in one order: the files come out the same on every run.
     torch.set_num_threads(1)
     generator = torch.Generator().manual_seed(11)
-    rows = [translations(name, generator) for name in MARIAN] + [texts(name, generator) for name in WRITERS]
+    rows = [translations(name, generator) for name in MARIAN]
+    rows += [texts(name, generator) for name in WRITERS]
     write_rows(HERE / "score.json", rows)
     print(*map(json.dumps, rows), sep="\n")
