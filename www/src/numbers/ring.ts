@@ -1,6 +1,7 @@
-// The K-V ring after a step, slot by slot: what each position put there.
+// The K-V ring after a step, slot by slot: what each position put there when it was written.
 import type { Ring, Snapshot, Token } from 'glassformer'
-import { snapshot, type Query } from './attention'
+import { maskedAttention, traced, type Site } from '../sites'
+import type { Query } from './attention'
 
 export type SlotState = 'written' | 'read' | 'free'
 
@@ -19,8 +20,10 @@ export interface Slot {
 }
 
 export interface RingContent {
-  site: string
-  shape: readonly number[]
+  /** What every key and value was read from, at the step that wrote it. */
+  vectors: { site: Site; shape: readonly number[] }
+  /** What the weights were read from; its last axis is as long as the ring. */
+  weights: { site: Site; shape: readonly number[] }
   slots: readonly Slot[]
   /** The position that the step's own took the slot of; null where that was free. */
   replaced: number | null
@@ -46,15 +49,15 @@ export function ringContent(
   head: number,
   heads: number,
 ): RingContent {
-  const site = `decoder.${layer}.self_attention.slot`
-  const own = snapshot(step.trace, site)
-  const weights = snapshot(step.trace, `decoder.${layer}.self_attention.weights`)
+  const sites = maskedAttention(layer)
+  const own = traced(step.trace, sites.slot)
+  const weights = traced(step.trace, sites.weights)
   const [, , groups = 0, width = 0] = own.shape
   const used = weights.shape.at(-1)!
   const group = Math.floor((head * groups) / heads)
   const vectors = (position: number) => {
     const { trace, row } = queries[position]!
-    const { data } = snapshot(trace, site)
+    const { data } = traced(trace, sites.slot)
     const start = (row * 2 * groups + group) * width
     const half = groups * width
     return {
@@ -84,5 +87,11 @@ export function ringContent(
   })
   const before = queries.at(-2)?.held[written] ?? -1
   const replaced = before < 0 ? null : before
-  return { site, shape: own.shape, slots, replaced, reach }
+  return {
+    vectors: { site: sites.slot, shape: own.shape },
+    weights: { site: sites.weights, shape: [...weights.shape.slice(0, 2), positions.length] },
+    slots,
+    replaced,
+    reach,
+  }
 }
