@@ -25,7 +25,8 @@ export interface AttentionMap {
   /** The tensors that the numbers were read from. */
   sites: { weights: Site; scores: Site }
   axes: string
-  shape: readonly number[]
+  /** Of the tensors that a row's numbers were read from. */
+  shape(row: number): readonly number[]
   head: Head
   rows: readonly Label[]
   columns: readonly Label[]
@@ -87,7 +88,7 @@ export function encoderMap(encode: EncodeStep, layer: number, head: Head): Atten
   return {
     sites,
     axes: '[H, S, S]',
-    shape: weights.shape,
+    shape: () => weights.shape,
     head,
     rows: labels(encode.source, length),
     columns: labels(encode.source, width),
@@ -112,7 +113,7 @@ export function crossMap(
   const map = {
     sites,
     axes: '[H, T, S]',
-    shape: first?.shape ?? [],
+    shape: () => first?.shape ?? [],
     head,
     rows: steps.map(({ token, position }) => ({ token, position })),
     columns: labels(encode.source, width),
@@ -183,7 +184,11 @@ export function causalMap(queries: readonly Query[], layer: number, head: Head):
   const map = {
     sites,
     axes: '[H, T, C]',
-    shape: [] as readonly number[],
+    // Only slots in use are kept of the tensors: the last axis is as long as the ring all the same.
+    shape: (row: number) => {
+      const query = queries[row]!
+      return [...traced(query.trace, sites.weights).shape.slice(0, 2), query.held.length]
+    },
     head,
     rows: labelled,
     columns: labelled,
@@ -201,8 +206,6 @@ export function causalMap(queries: readonly Query[], layer: number, head: Head):
   }
   for (const [row, query] of queries.entries()) {
     const { weights, scores } = pair(query.trace, sites)
-    // Only slots in use are kept of the tensors: the last axis is as long as the ring all the same.
-    map.shape = [...weights.shape.slice(0, 2), query.held.length]
     const weightOf = rowOf(weights, head, query.row)
     const scoreOf = rowOf(scores, head, query.row)
     for (const [slot, position] of query.held.entries()) {

@@ -17,11 +17,13 @@ export interface Slot {
   weight: number | null
   key: Float32Array | null
   value: Float32Array | null
+  /** Of the tensor that they were read from, at the step or the part of the prompt that wrote them. */
+  shape: readonly number[]
 }
 
 export interface RingContent {
-  /** What every key and value was read from, at the step that wrote it. */
-  vectors: { site: Site; shape: readonly number[] }
+  /** What every key and value was read from, when it was written. */
+  vectors: Site
   /** What the weights were read from; its last axis is as long as the ring. */
   weights: { site: Site; shape: readonly number[] }
   slots: readonly Slot[]
@@ -57,10 +59,11 @@ export function ringContent(
   const group = Math.floor((head * groups) / heads)
   const vectors = (position: number) => {
     const { trace, row } = queries[position]!
-    const { data } = traced(trace, sites.slot)
+    const { data, shape } = traced(trace, sites.slot)
     const start = (row * 2 * groups + group) * width
     const half = groups * width
     return {
+      shape,
       key: data.subarray(start, start + width),
       value: data.subarray(start + half, start + half + width),
     }
@@ -68,10 +71,10 @@ export function ringContent(
   const reach = { key: 0, value: 0 }
   const { positions, written, sinks } = step.ring
   const slots = positions.map((position, slot): Slot => {
-    const empty = { position: null, token: null, weight: null, key: null, value: null }
+    const empty = { position: null, token: null, weight: null, key: null, value: null, shape: [] }
     const sink = slot < sinks
     if (position < 0) return { slot, sink, state: 'free', ...empty }
-    const { key, value } = vectors(position)
+    const { key, value, shape } = vectors(position)
     for (const number of key) reach.key = Math.max(reach.key, Math.abs(number))
     for (const number of value) reach.value = Math.max(reach.value, Math.abs(number))
     return {
@@ -80,6 +83,7 @@ export function ringContent(
       position,
       key,
       value,
+      shape,
       state: slot === written ? 'written' : 'read',
       token: queries[position]?.token ?? null,
       weight: weights.data[head * used + slot]!,
@@ -88,7 +92,7 @@ export function ringContent(
   const before = queries.at(-2)?.held[written] ?? -1
   const replaced = before < 0 ? null : before
   return {
-    vectors: { site: sites.slot, shape: own.shape },
+    vectors: sites.slot,
     weights: { site: sites.weights, shape: [...weights.shape.slice(0, 2), positions.length] },
     slots,
     replaced,
