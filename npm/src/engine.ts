@@ -1,9 +1,8 @@
 // The WebAssembly engine: fetched and compiled, opened on a device, given a file to load.
 
-import init, { FileHead } from '../engine/glassformer.js'
+import init, { Engine as WasmEngine, FileHead } from '../engine/glassformer.js'
 import { GlassformerError } from './errors.js'
 import type { Engine, Loading, Model } from './raw.js'
-import { createEngine } from './today.js'
 import type { Adapter } from './types.js'
 import type { Weights } from './weights.js'
 
@@ -25,7 +24,8 @@ export async function openEngine(
   device: 'auto' | 'gpu' | 'cpu',
 ): Promise<{ engine: Engine; adapter: Adapter }> {
   const create = async (name: string, fallbackReason: string | null) => {
-    const engine = await createEngine(name)
+    // wasm-bindgen writes its objects down as any; raw.ts says what they are.
+    const engine = (await WasmEngine.create(name)) as Engine
     return { engine, adapter: { ...engine.adapter, fallbackReason } }
   }
   if (device !== 'auto') return create(device, null)

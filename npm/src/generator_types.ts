@@ -2,7 +2,7 @@
 
 import type { Candidate, LoadOptions, Made, MadeStep, Snapshot, Token } from './types.js'
 
-export type { GeneratorFacts } from './raw.js'
+export type { GeneratorFacts } from './facts.js'
 
 /** What is said in a chat, by whom. */
 export interface Message {

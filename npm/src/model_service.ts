@@ -1,13 +1,13 @@
 // The worker's side of one loaded model: its tokens, the runs under way, batches, choices.
 
 import { weightsOf } from './address.js'
-import { GlassformerError } from './errors.js'
+import { asGlassformerError, GlassformerError } from './errors.js'
 import type { Choice, Sampling } from './generator_types.js'
 import { filesOfFolder, tokensOfHead, type Tokens } from './habits.js'
 import { compiled, loadModel, type Context } from './loading.js'
 import { checkedIds, samplingOf, wholeNumber } from './options.js'
 import type { Calls, TaskName, Tasks } from './protocol.js'
-import type { Engine, FileHead, Loading, Model } from './raw.js'
+import type { Engine, FileHead, Model } from './raw.js'
 import { Runs } from './runs.js'
 import { candidatesOf, MadeReader, RowReader } from './steps.js'
 import { tasks } from './tasks/all.js'
@@ -20,9 +20,6 @@ const LARGEST_BATCH = 16
 /** Steps a call in a batch: few while the short ones end, then many, since calls cost. */
 const STEPS_AT_FIRST = 8
 const STEPS_AT_MOST = 32
-
-/** What models of each task are loaded with. */
-const LOADED_BY = { translate: 'Translator', write: 'TextGenerator' }
 
 type Options = Tasks[TaskName]['options']
 type Step = Tasks[TaskName]['step']
@@ -51,7 +48,11 @@ export class ModelService {
     const begin = (engine: Engine, head: FileHead) => {
       tokens ??= tokensOfHead(head)
       const { config = '', generation = '' } = folder ?? {}
-      return ofTask(request.task, engine.load(config, generation, head, storage ?? ''))
+      try {
+        return engine.load(config, generation, head, storage ?? '', task.architecture)
+      } catch (error) {
+        throw refusal(request.task, error)
+      }
     }
     const check = (model: Model) => {
       tokens!.tokenizer.checkSize(model.facts.vocabulary)
@@ -59,6 +60,17 @@ export class ModelService {
     }
     const { engine, adapter, model } = await loadModel(request, wanted, begin, check)
     return new ModelService(engine, adapter, { ...(tokens as Tokens), model }, task)
+  }
+
+  /** What the page is told of it once it is loaded. */
+  get described(): Calls['load']['reply'] {
+    const { model, habits } = this.loaded
+    return {
+      adapter: this.adapter,
+      facts: this.task.facts(model.facts),
+      sites: model.sites(),
+      hasChatTemplate: habits.chatTemplate !== null,
+    }
   }
 
   async tokenize(text: string): Promise<Token[]> {
@@ -173,27 +185,21 @@ export class ModelService {
   }
 }
 
-/** Refuses a model of another task before its weights come. */
-function ofTask(wanted: TaskName, loading: Loading): Loading {
-  if (loading.task === wanted) return loading
-  loading.free()
-  const load = `load it with ${LOADED_BY[loading.task]}`
-  throw new GlassformerError(
-    'config',
-    `config.json: expected a model to ${wanted} with, found one to ${loading.task} with: ${load}.`,
+/** Why a model can't be loaded; where it is one of another task, with the class that loads it. */
+function refusal(wanted: TaskName, error: unknown): unknown {
+  const { code, message } = asGlassformerError(error)
+  const other = Object.entries(tasks).find(
+    ([, { architecture }]) => code === 'config' && message.includes(`which is ${architecture}`),
   )
+  if (!other) return error
+  const [found, { loadedBy }] = other
+  const told = `expected a model to ${wanted} with, found one to ${found} with`
+  return new GlassformerError('config', `config.json: ${told}. Load it with ${loadedBy}.`)
 }
 
-/** Inputs of a kind and of about a length together. */
+/** Inputs of about a length together. */
 function batchesOf(given: Given[]): Given[][] {
-  const batches: Given[][] = []
-  const sorted = [...given].sort(
-    (a, b) => a.kind.localeCompare(b.kind) || a.ids.length - b.ids.length,
-  )
-  for (const one of sorted) {
-    const batch = batches.at(-1)
-    if (batch && batch.length < LARGEST_BATCH && batch[0]!.kind === one.kind) batch.push(one)
-    else batches.push([one])
-  }
-  return batches
+  const sorted = [...given].sort((a, b) => a.ids.length - b.ids.length)
+  const first = Array.from({ length: Math.ceil(given.length / LARGEST_BATCH) }, (_, batch) => batch)
+  return first.map((batch) => sorted.slice(batch * LARGEST_BATCH, (batch + 1) * LARGEST_BATCH))
 }

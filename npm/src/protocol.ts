@@ -2,6 +2,7 @@
 
 import type { Source } from './address.js'
 import type { PlainError } from './errors.js'
+import type { GeneratorFacts, ModelFacts } from './facts.js'
 import type {
   Choice,
   GenerateOptions,
@@ -12,7 +13,7 @@ import type {
   WrittenText,
 } from './generator_types.js'
 import type { EngineRequest } from './loading.js'
-import type { GeneratorFacts, ModelFacts, Snapshot, Storage } from './raw.js'
+import type { Snapshot, Storage } from './raw.js'
 import type {
   Adapter,
   DecodeStep,

@@ -14,58 +14,38 @@ export interface Snapshot {
   data: Float32Array
 }
 
-/** Sizes and facts of a loaded model that translates, read from its files. */
-export interface ModelFacts {
-  family: 'marian'
-  task: 'translate'
-  /** Layers of the encoder and of the decoder. */
-  encoderLayers: number
-  decoderLayers: number
-  /** Attention heads H and width of a head K; D = H · K for Marian. */
-  encoderHeads: number
-  decoderHeads: number
-  headWidth: number
-  /** D, F and V. */
-  modelWidth: number
-  encoderInnerWidth: number
-  decoderInnerWidth: number
-  vocabulary: number
-  /** Positions the model knows: a longer source is cut. */
-  maxPositions: number
-  activation: string
-  parameters: number
-  /** How weights lie in memory, and their bytes there. */
-  storage: Storage
-  weightBytes: number
-}
+/** Which stacks a model has, and so what it is for. */
+export type Architecture = 'encoder-decoder' | 'decoder-only' | 'encoder-only'
 
-/** Sizes and facts of a loaded decoder-only model, read from its files. */
-export interface GeneratorFacts {
-  family: 'gpt2' | 'llama'
-  task: 'write'
+/** Sizes of the encoder or of the decoder. */
+export interface StackFacts {
+  /** L, H, G, K and F. */
   layers: number
-  /** Attention heads H and groups of keys and values G, which H / G heads share. */
   heads: number
   keyValueHeads: number
-  /** K, D, F and V. */
   headWidth: number
-  modelWidth: number
   innerWidth: number
+}
+
+/** Sizes and facts of a loaded model of any family, read from its files. */
+export interface Facts {
+  /** `model_type` of transformers. */
+  family: string
+  architecture: Architecture
+  encoder: StackFacts | null
+  decoder: StackFacts | null
+  /** D and V. */
+  modelWidth: number
   vocabulary: number
-  /** Positions that the model was made for; learned ones end there, rotary ones go on. */
   maxPositions: number
-  positions: 'learned' | 'rotary'
+  positions: 'sinusoidal' | 'learned' | 'rotary'
   norm: 'layer' | 'rms'
   activation: string
-  /** Whether the inner layer multiplies its activation by a second product (SwiGLU). */
   gated: boolean
   parameters: number
-  /** How most weights lie in memory, and the bytes of all there. */
   storage: Storage
   weightBytes: number
 }
-
-export type Facts = ModelFacts | GeneratorFacts
 
 /** The head of a weight file, once it is complete. */
 export interface FileHead {
@@ -81,17 +61,22 @@ export interface Engine {
   readonly adapter: Omit<Adapter, 'fallbackReason'>
   /**
    * Makes room for a model whose file begins with `head`; `storage` is '' to keep matrices as the
-   * file has them. A GGUF says itself what model it is: then the configs are ''.
+   * file has them. A GGUF says itself what model it is: then the configs are ''. A model of
+   * another `architecture` is refused with the code `config`; '' takes any.
    */
-  load(config: string, generationConfig: string, head: FileHead, storage: string): Loading
+  load(
+    config: string,
+    generationConfig: string,
+    head: FileHead,
+    storage: string,
+    architecture: Architecture | '',
+  ): Loading
   allocatedBytes(): number
   dispose(): void
 }
 
 /** A model whose weights are on their way. */
 export interface Loading {
-  /** What the model is for, known before any of its weights has come. */
-  readonly task: Facts['task']
   feed(chunk: Uint8Array): void
   finish(): Model
   free(): void
@@ -116,17 +101,27 @@ export interface Model {
 
 /** What to run; null leaves a choice to the engine. */
 export interface RawTask {
-  /** Sources or prompts, one a row. */
-  inputs: Uint32Array[]
+  /** One a row. */
+  inputs: RawInput[]
   candidates: number
   /** Names or patterns of the sites to read. */
   trace: string[]
-  maxTokens: number | null
   ringCapacity: number | null
   sinks: number
+}
+
+/** One row: what goes in, and how it is to go on. */
+export interface RawInput {
+  /** A source, or a prompt. */
+  tokens: Uint32Array
+  /** With which tokens the target of a source begins. */
+  prefix: Uint32Array
+  /** New tokens at most, those of the prefix among them. */
+  maxTokens: number | null
+  /** Tokens that end it; null for those of the model. */
   endTokens: Uint32Array | null
-  /** One a row; none takes the likeliest token. */
-  sampling: RawSampling[]
+  /** Null takes the likeliest token. */
+  sampling: RawSampling | null
 }
 
 export interface RawSampling {
@@ -142,21 +137,26 @@ export interface RawSampling {
 export interface Run {
   /** What was traced of the inputs, a chunk of positions after the other. */
   readonly read: { first: number; trace: Snapshot[] }[]
+  /** The length to which sources were filled up; 0 without an encoder. */
+  readonly paddedLength: number
   readonly ringCapacity: number
   readonly sinks: number
+  /** Kernels that one step runs. */
+  readonly dispatches: number
   /** Up to `count` further steps; none when every row has ended. */
   next(count: number): Promise<RawStep[]>
   dispose(): void
 }
 
 export interface RawStep {
-  position: number
   rows: RawRow[]
   trace: Snapshot[]
 }
 
 /** What one row did in a step; `active` is false once it had finished before. */
 export interface RawRow {
+  /** Of the token that went in, from 0. */
+  position: number
   input: number
   token: number
   logProbability: number

@@ -21,12 +21,7 @@ export function createService(): Service {
   return {
     async load(request, context) {
       loaded = await ModelService.load(request, context)
-      const {
-        adapter,
-        loaded: { model, habits },
-      } = loaded
-      const hasChatTemplate = habits.chatTemplate !== null
-      return { adapter, facts: model.facts, sites: model.sites(), hasChatTemplate }
+      return loaded.described
     },
 
     begin({ run, input, options }, { signal }) {

@@ -29,14 +29,14 @@ export class MadeReader {
     const token = (this.#input = this.#reader.push(row.token))
     this.#add(token)
     return {
-      position: raw.position,
+      position: row.position,
       input,
       token,
       probability: Math.exp(row.logProbability),
       logProbability: row.logProbability,
       candidates,
       rest: row.rest,
-      ring: ringAt(raw.position, this.#run.ringCapacity, this.#run.sinks),
+      ring: ringAt(row.position, this.#run.ringCapacity, this.#run.sinks),
       text: this.#text,
       finish: row.finish,
       trace: raw.trace.map(withoutBatch),

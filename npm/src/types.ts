@@ -2,7 +2,8 @@
 
 import type { Snapshot, Storage } from './raw.js'
 
-export type { ModelFacts, Snapshot, Storage } from './raw.js'
+export type { ModelFacts } from './facts.js'
+export type { Snapshot, Storage } from './raw.js'
 
 /** Where the numbers come from: the adapter that computes every one of them. */
 export interface Adapter {
@@ -159,7 +160,7 @@ export interface KeptModel {
 
 export interface TranslateOptions {
   signal?: AbortSignal
-  /** How many candidates a step lists, 1 to 16; 10 by default. */
+  /** How many candidates a step lists, 1 to 64; 10 by default. */
   candidates?: number
   /** Sites to trace: names, or patterns with `*` (`decoder.*.cross_attention.weights`). */
   trace?: string[]

@@ -3,7 +3,7 @@
 import type { GenerateCandidate } from '../generator_types.js'
 import type { FolderFiles, Tokens } from '../habits.js'
 import type { TaskName, Tasks } from '../protocol.js'
-import type { Model, RawTask, Run } from '../raw.js'
+import type { Architecture, Facts, Model, RawTask, Run } from '../raw.js'
 import type { Made, MadeStep } from '../types.js'
 
 /** A model with what turns texts into its tokens and back. */
@@ -17,15 +17,19 @@ export interface Given {
   /** Those of `ids` that the first token made follows as text; of these the last `made` count as made. */
   before: number[]
   made: number
-  /** Inputs of one kind may share a batch. */
-  kind: string
 }
 
 export interface Task<N extends TaskName, G extends Given = Given> {
+  /** That of its models. */
+  readonly architecture: Architecture
+  /** The class that loads them. */
+  readonly loadedBy: string
   /** The files of a folder. */
   readonly files: FolderFiles
   /** What errors call one input. */
   readonly input: string
+  /** What a page is told of a model. */
+  facts(facts: Facts): Tasks[N]['facts']
   /** Refuses tokens that are not the model's. */
   check?(loaded: Loaded): void
   /** The input at `index` of those that were given, which errors call `name`. */

@@ -1,5 +1,6 @@
 // Translating: a text is read whole, then its translation is made token by token.
 
+import { modelFacts } from '../facts.js'
 import { wholeNumber } from '../options.js'
 import { withoutBatch } from '../steps.js'
 import { sourceOf, type Source } from '../text.js'
@@ -8,11 +9,14 @@ import type { Given, Task } from './task.js'
 const CANDIDATES = 10
 
 export const translate: Task<'translate', Source & Given> = {
+  architecture: 'encoder-decoder',
+  loadedBy: 'Translator',
   files: {
     required: ['config.json', 'generation_config.json', 'tokenizer.json'],
     optional: [],
   },
   input: 'text',
+  facts: modelFacts,
 
   check({ model, tokenizer }) {
     tokenizer.checkEnd(model.endTokens)
@@ -20,19 +24,22 @@ export const translate: Task<'translate', Source & Given> = {
 
   read(text, name, _index, _options, { model, tokenizer }) {
     const source = sourceOf(text, name, tokenizer, model.facts.maxPositions)
-    return { ...source, before: [], made: 0, kind: '' }
+    return { ...source, before: [], made: 0 }
   },
 
   raw(given, { candidates, trace = [], maxTokens, ringCapacity }) {
+    const rest = {
+      prefix: new Uint32Array(),
+      maxTokens: wholeNumber('maxTokens', maxTokens, null),
+      endTokens: null,
+      sampling: null,
+    }
     return {
-      inputs: given.map(({ ids }) => Uint32Array.from(ids)),
+      inputs: given.map(({ ids }) => ({ tokens: Uint32Array.from(ids), ...rest })),
       candidates: wholeNumber('candidates', candidates, CANDIDATES),
       trace,
-      maxTokens: wholeNumber('maxTokens', maxTokens, null),
       ringCapacity: wholeNumber('ringCapacity', ringCapacity, null),
       sinks: 0,
-      endTokens: null,
-      sampling: [],
     }
   },
 

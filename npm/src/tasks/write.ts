@@ -1,5 +1,6 @@
 // Writing: a prompt or a chat is read, then gone on with token by token, each drawn as one likes.
 
+import { generatorFacts } from '../facts.js'
 import { checkedIds, samplingOf, wholeNumber } from '../options.js'
 import { promptIds, turnEnds } from '../prompt.js'
 import type { RawSampling } from '../raw.js'
@@ -16,11 +17,14 @@ interface Prompt extends Given {
 }
 
 export const write: Task<'write', Prompt> = {
+  architecture: 'decoder-only',
+  loadedBy: 'TextGenerator',
   files: {
     required: ['config.json', 'tokenizer.json'],
     optional: ['generation_config.json', 'tokenizer_config.json'],
   },
   input: 'prompt',
+  facts: generatorFacts,
 
   async read(prompt, name, index, options, { model, tokenizer, habits }) {
     const { maxPositions, vocabulary } = model.facts
@@ -33,7 +37,6 @@ export const write: Task<'write', Prompt> = {
       ids,
       before: ids,
       made: continuation.length,
-      kind: isChat ? 'chat' : 'text',
       ends: isChat ? turnEnds(tokenizer) : [],
       // Each of several is drawn by itself; 2³² seeds are all there are.
       sampling: { ...sampling, seed: (sampling.seed + index) >>> 0 },
@@ -41,16 +44,19 @@ export const write: Task<'write', Prompt> = {
   },
 
   raw(given, options, { model }) {
-    const ends = given.flatMap(({ ends }) => ends)
+    const maxTokens = wholeNumber('maxTokens', options.maxTokens, MAX_TOKENS)
     return {
-      inputs: given.map(({ ids }) => Uint32Array.from(ids)),
+      inputs: given.map(({ ids, ends, sampling }) => ({
+        tokens: Uint32Array.from(ids),
+        prefix: new Uint32Array(),
+        maxTokens,
+        endTokens: Uint32Array.from(new Set([...model.endTokens, ...ends])),
+        sampling,
+      })),
       candidates: wholeNumber('candidates', options.candidates, CANDIDATES),
       trace: options.trace ?? [],
-      maxTokens: wholeNumber('maxTokens', options.maxTokens, MAX_TOKENS),
       ringCapacity: wholeNumber('ringCapacity', options.ringCapacity, null),
       sinks: wholeNumber('sinks', options.sinks, 0, 0),
-      endTokens: Uint32Array.from(new Set([...model.endTokens, ...ends])),
-      sampling: given.map(({ sampling }) => sampling),
     }
   },
 
