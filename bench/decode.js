@@ -1,7 +1,7 @@
 // What translating costs: the engine on a random model of the shape that peers were measured with.
 
-import init, { Engine, FileHead } from '/engine/glassformer.js'
-import { flow } from './flow.js'
+import init, { Engine } from '/engine/glassformer.js'
+import { flow, taskOf } from './flow.js'
 import { profile } from './generate.js'
 import { randomModel, SHAPE } from './random_model.js'
 
@@ -14,9 +14,7 @@ export async function measureDecoding(storage) {
   const { config, generation, weights } = randomModel(SHAPE)
   const begun = performance.now()
   const engine = await Engine.create('gpu')
-  const head = new FileHead(weights.length)
-  head.push(weights)
-  const model = engine.beginTranslator(config, generation, head, storage).finish()
+  const model = await flow(engine, weights, weights.length, { config, generation, storage })
   await model.warmUp()
   const loaded = performance.now() - begun
   const first = await measure(model, 1, 1)
@@ -50,9 +48,8 @@ export async function measureDecoding(storage) {
 
 function begin(model, batch) {
   const last = SOURCE_TOKENS - 1
-  const source = Uint32Array.from({ length: SOURCE_TOKENS }, (_, i) => (i === last ? 0 : 5 + 37 * i))
-  const options = { candidates: 1, trace: [], maxTokens: 2 * STEPS, ringCapacity: 2 * STEPS }
-  return model.begin(Array.from({ length: batch }, () => source), options)
+  const source = Array.from({ length: SOURCE_TOKENS }, (_, i) => (i === last ? 0 : 5 + 37 * i))
+  return model.begin(taskOf(Array(batch).fill(source), 2 * STEPS, 2 * STEPS))
 }
 
 /** From the source's ids to `steps` tokens; `host` is what recording and submitting takes of it. */

@@ -1,11 +1,10 @@
 // What generating costs: the engine on decoder-only models, beside a peer on the same file.
 
 import init, { Engine } from '/engine/glassformer.js'
-import { flow } from './flow.js'
+import { flow, taskOf } from './flow.js'
 import { GPT2, randomGpt2 } from './random_model.js'
 
 const STEPS = 48
-const GREEDY = { temperature: 0, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, seed: 0 }
 const ROUNDS = 3
 
 /** SmolLM2 in turn with wllama, and its steps early and late in a long text. */
@@ -59,19 +58,17 @@ async function measureInTurn(models, short, long) {
 }
 
 /** Our model: of a file's address, or of its bytes. */
-async function open({ url, config = '', generation = '', weights, storage }) {
+async function open({ url, weights, ...files }) {
   await init({ module_or_path: '/engine/glassformer_bg.wasm' })
   const begun = performance.now()
   const engine = await Engine.create('gpu')
   const response = url && (await fetch(url))
   const source = response ? response.body : weights
   const total = response ? Number(response.headers.get('content-length')) : weights.length
-  const model = await flow(source, total, (head) =>
-    engine.beginGenerator(config, generation, head, storage))
+  const model = await flow(engine, source, total, files)
   await model.warmUp()
-  const begin = (ids, maxTokens, ringCapacity = 1024) => model.begin(Uint32Array.from(ids), {
-    candidates: 1, trace: [], maxTokens, ringCapacity, sinks: 0, endTokens: new Uint32Array(), ...GREEDY,
-  })
+  const begin = (ids, maxTokens, ringCapacity = 1024) =>
+    model.begin(taskOf([ids], maxTokens, ringCapacity))
   let firstTokenMilliseconds = 0
 
   /** Tokens a second of reading a prompt up to its first token, and of `steps` tokens after it. */
@@ -97,14 +94,15 @@ async function open({ url, config = '', generation = '', weights, storage }) {
     const allocatedBytes = engine.allocatedBytes()
     const kernels = await profile(generation)
     const sum = (key) => kernels.reduce((sum, kernel) => sum + kernel.count * (kernel[key] ?? 0), 0)
-    const layers = kernels.filter(({ count }) => count % facts.layers === 0)
+    const { layers, keyValueHeads, headWidth } = facts.decoder
+    const ofLayers = kernels.filter(({ count }) => count % layers === 0)
     return {
       ...rates, facts, kernels, dispatches, allocatedBytes, firstTokenMilliseconds,
       adapter: engine.adapter,
-      dispatchesPerLayer: layers.reduce((sum, { count }) => sum + count / facts.layers, 0),
+      dispatchesPerLayer: ofLayers.reduce((sum, { count }) => sum + count / layers, 0),
       operations: sum('operations'),
       bytesRead: sum('weightBytes'),
-      cacheBytes: facts.layers * 2 * ringCapacity * facts.keyValueHeads * facts.headWidth * 4,
+      cacheBytes: layers * 2 * ringCapacity * keyValueHeads * headWidth * 4,
     }
   }
 

@@ -161,7 +161,7 @@ test('texts that are none, and options out of range', async () => {
     assertFails(await translating(text), 'input', /text/)
   for (const options of [
     { candidates: 0 },
-    { candidates: 17 },
+    { candidates: 65 },
     { candidates: 1.5 },
     { candidates: NaN },
   ]) {

@@ -1,10 +1,10 @@
 // The page's end of the worker: each call is a promise, settled by a reply, an error or an abort.
 
 import { GlassformerError } from './errors.js'
-import type { CallName, Calls, ToPage, ToWorker } from './protocol.js'
+import type { CallName, Calls, TaskName, ToPage, ToWorker } from './protocol.js'
 import type { Progress } from './types.js'
 
-interface CallOptions {
+export interface CallOptions {
   signal?: AbortSignal
   onProgress?: (progress: Progress) => void
 }
@@ -15,7 +15,8 @@ interface Pending {
   onProgress: ((progress: Progress) => void) | undefined
 }
 
-export class Connection {
+/** To a worker whose model is of task N. */
+export class Connection<N extends TaskName = TaskName> {
   readonly #worker = new Worker(new URL('./worker.js', import.meta.url), {
     type: 'module',
     name: 'glassformer',
@@ -40,9 +41,9 @@ export class Connection {
    */
   call<K extends CallName>(
     name: K,
-    request: Calls[K]['request'],
+    request: Calls<N>[K]['request'],
     options: CallOptions = {},
-  ): Promise<Calls[K]['reply']> {
+  ): Promise<Calls<N>[K]['reply']> {
     if (options.signal?.aborted) return Promise.reject(options.signal.reason)
     if (this.#closed) return Promise.reject(this.#closed)
     return this.#ask(name, request, options)
@@ -71,9 +72,9 @@ export class Connection {
 
   #ask<K extends CallName>(
     name: K,
-    request: Calls[K]['request'],
+    request: Calls<N>[K]['request'],
     { signal, onProgress }: CallOptions,
-  ): Promise<Calls[K]['reply']> {
+  ): Promise<Calls<N>[K]['reply']> {
     const id = ++this.#lastId
     return new Promise((resolve, reject) => {
       const abort = () => {

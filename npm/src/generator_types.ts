@@ -1,31 +1,8 @@
 // The public types of text generation: messages, sampling, and the steps in which a model writes.
 
-import type { Candidate, LoadOptions, Ring, Snapshot, Storage, Token } from './types.js'
+import type { Candidate, LoadOptions, Made, MadeStep, Snapshot, Token } from './types.js'
 
-/** Sizes and facts of a loaded decoder-only model, read from its files. */
-export interface GeneratorFacts {
-  family: 'gpt2' | 'llama'
-  layers: number
-  /** Attention heads H and groups of keys and values G, which H / G heads share. */
-  heads: number
-  keyValueHeads: number
-  /** K, D, F and V. */
-  headWidth: number
-  modelWidth: number
-  innerWidth: number
-  vocabulary: number
-  /** Positions that the model was made for; learned ones end there, rotary ones go on. */
-  maxPositions: number
-  positions: 'learned' | 'rotary'
-  norm: 'layer' | 'rms'
-  activation: string
-  /** Whether the inner layer multiplies its activation by a second product (SwiGLU). */
-  gated: boolean
-  parameters: number
-  /** How most weights lie in memory, and the bytes of all there. */
-  storage: Storage
-  weightBytes: number
-}
+export type { GeneratorFacts } from './facts.js'
 
 /** What is said in a chat, by whom. */
 export interface Message {
@@ -76,6 +53,9 @@ export interface GenerateOptions extends Sampling {
   sinks?: number
 }
 
+/** Options of `generateAll`: prompt number n draws with the seed plus n. */
+export type GenerateAllOptions = Sampling & Pick<GenerateOptions, 'signal' | 'maxTokens'>
+
 /** The model's reading of the prompt: the first thing that `generate` yields. */
 export interface PromptStep {
   phase: 'prompt'
@@ -94,30 +74,18 @@ export interface GenerateCandidate extends Candidate {
   sampled: number
 }
 
-/** One token that the model writes. */
-export interface WriteStep {
+/** One token that the model writes; the drawn token need not be among the candidates. */
+export interface WriteStep extends MadeStep<GenerateCandidate> {
   phase: 'write'
-  /** Position of the token that went in, from 0 at the prompt's first. */
-  position: number
-  /** The token that went in and the one that was drawn. */
-  input: Token
-  token: Token
-  /** Of the drawn token, by the model alone. */
-  probability: number
-  logProbability: number
-  /** The likeliest, best first; the drawn token need not be among them. */
-  candidates: GenerateCandidate[]
-  /** Probability mass of all other tokens, by the model alone. */
-  rest: number
-  ring: Ring
-  /** What was written so far, without the prompt. */
-  text: string
-  /** Null while it goes on; `end` after a token that ends, `length` when a limit stopped it. */
-  finish: null | 'end' | 'length'
-  trace: Snapshot[]
 }
 
 export type GenerateStep = PromptStep | WriteStep
+
+/** A finished text. */
+export interface WrittenText extends Made {
+  /** What the model read. */
+  prompt: Token[]
+}
 
 /** What would be drawn from given logits. */
 export interface Choice {

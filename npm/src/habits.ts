@@ -1,9 +1,9 @@
 // What a model's files say of its tokens and its chats: those of a folder, or the head of a GGUF.
 
-import type { FileHead } from '../engine/glassformer.js'
 import { fetchFiles, type Context, type EngineRequest } from './loading.js'
 import { GlassformerError } from './errors.js'
 import type { Habits } from './prompt.js'
+import type { FileHead } from './raw.js'
 import { Tokenizer } from './tokenizer.js'
 
 export interface Tokens {
@@ -11,19 +11,41 @@ export interface Tokens {
   habits: Habits
 }
 
+type FileName =
+  'config.json' | 'tokenizer.json' | 'generation_config.json' | 'tokenizer_config.json'
+
+/** The small files of a folder: those that must be there, and those that may. */
+export interface FolderFiles {
+  required: FileName[]
+  optional: FileName[]
+}
+
 const NAMED = ['bos_token', 'eos_token', 'unk_token', 'pad_token', 'sep_token', 'cls_token']
 
-/** The small files of a folder in the Hugging Face layout; config.json and tokenizer.json must be. */
+/** What the small files of a folder in the Hugging Face layout say. */
 export async function filesOfFolder(
   request: EngineRequest,
   base: string,
+  { required, optional }: FolderFiles,
   context: Context,
 ): Promise<{ config: string; generation: string; tokens: Tokens }> {
-  const required = ['config.json', 'tokenizer.json'] as const
-  const optional = ['generation_config.json', 'tokenizer_config.json'] as const
-  const files = await fetchFiles(request, base, [...required], [...optional], context)
+  const files = await fetchFiles(request, base, required, optional, context)
   const tokenizer = new Tokenizer(files['tokenizer.json'])
-  const said = parsed(files['tokenizer_config.json'] || '{}')
+  const { 'config.json': config, 'generation_config.json': generation } = files
+  const habits = optional.includes('tokenizer_config.json')
+    ? await habitsOf(request, base, tokenizer, files['tokenizer_config.json'], context)
+    : { chatTemplate: null, begin: '', end: '' }
+  return { config, generation, tokens: { tokenizer, habits } }
+}
+
+async function habitsOf(
+  request: EngineRequest,
+  base: string,
+  tokenizer: Tokenizer,
+  tokenizerConfig: string,
+  context: Context,
+): Promise<Habits> {
+  const said = parsed(tokenizerConfig || '{}')
   const names = NAMED.map((field) => textOf(said[field]))
   let chatTemplate = templateOf(said.chat_template)
   // Newer folders have it in a file, which only chat models have: those with tokens for turns.
@@ -32,8 +54,7 @@ export async function filesOfFolder(
     chatTemplate = more['chat_template.jinja'] || null
   }
   const [begin = '', end = ''] = names
-  const tokens = { tokenizer, habits: { chatTemplate, begin, end } }
-  return { config: files['config.json'], generation: files['generation_config.json'], tokens }
+  return { chatTemplate, begin, end }
 }
 
 /** What the head of a GGUF says. */

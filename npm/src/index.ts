@@ -6,6 +6,7 @@ export { TextGenerator } from './text_generator.js'
 export { Translator } from './translator.js'
 export type {
   Choice,
+  GenerateAllOptions,
   GenerateCandidate,
   GenerateOptions,
   GeneratorFacts,
@@ -15,6 +16,7 @@ export type {
   PromptStep,
   Sampling,
   WriteStep,
+  WrittenText,
 } from './generator_types.js'
 export type {
   Adapter,

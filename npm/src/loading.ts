@@ -1,15 +1,9 @@
 // What every load has in common: the engine, small files as text, and weights that flow by.
 
 import { downloadText } from './download.js'
-import {
-  compileEngine,
-  flow,
-  openEngine,
-  type Engine,
-  type FileHead,
-  type Loading,
-} from './engine.js'
+import { compileEngine, flow, openEngine } from './engine.js'
 import { asGlassformerError, GlassformerError } from './errors.js'
+import type { Engine, FileHead, Loading, Model } from './raw.js'
 import { whileUsed } from './store.js'
 import { ChangedError } from './stream.js'
 import type { Adapter, Phase, Progress } from './types.js'
@@ -67,12 +61,12 @@ export async function fetchFiles<N extends string>(
  * The model that `begin` makes of the head of its file and of what follows, once it has passed
  * `check`, on an engine of its own; tells of every phase.
  */
-export function loadModel<M extends { warmUp(): Promise<void> }>(
+export function loadModel(
   request: EngineRequest,
   wanted: Wanted,
-  begin: (engine: Engine, head: FileHead) => Loading<M>,
-  check: (model: M) => void,
-): Promise<{ engine: Engine; adapter: Adapter; model: M }> {
+  begin: (engine: Engine, head: FileHead) => Loading,
+  check: (model: Model) => void,
+): Promise<{ engine: Engine; adapter: Adapter; model: Model }> {
   const tell = (phase: Phase, loaded: number) =>
     wanted.onProgress({ phase, file: '', loaded, total: 1 })
   return withEngine(request, async (engine, adapter) => {

@@ -16,19 +16,21 @@ const ROLES = ['system', 'user', 'assistant']
 /** With these, models end what they say in a chat. */
 const TURN_ENDS = ['<|im_end|>', '<|eot_id|>', '<|end|>', '<end_of_turn>', '<|endoftext|>', '</s>']
 
-/** Ids of `prompt`, at least one and at most `most`. */
+/** Ids of `prompt`, which errors call `name`: at least one and at most `most`. */
 export async function promptIds(
   prompt: unknown,
+  name: string,
   tokenizer: Tokenizer,
   habits: Habits,
   most: number,
 ): Promise<number[]> {
+  const wrong = (what: string) => new GlassformerError('input', `${name}: ${what}.`)
   const isChat = Array.isArray(prompt)
   if (!isChat && typeof prompt !== 'string') {
     const found = prompt === null ? 'null' : typeof prompt
     throw wrong(`expected a text or messages, found ${found}`)
   }
-  const text = isChat ? await chatText(prompt, habits) : readable(prompt)
+  const text = isChat ? await chatText(prompt, habits, wrong) : readable(prompt)
   // Tokenizing megabytes to find out that they are too many would take long.
   const tooLong = (found: string) => wrong(`expected at most ${most} tokens, found ${found}`)
   if (text.length > most * tokenizer.longestPiece) throw tooLong('many more')
@@ -46,11 +48,15 @@ export function turnEnds(tokenizer: Tokenizer): number[] {
   return ids.filter((id): id is number => id !== undefined && tokenizer.isSpecial(id))
 }
 
-async function chatText(messages: unknown[], habits: Habits): Promise<string> {
+async function chatText(
+  messages: unknown[],
+  habits: Habits,
+  wrong: (what: string) => GlassformerError,
+): Promise<string> {
   if (messages.length === 0) throw wrong('expected at least one message, found none')
   if (habits.chatTemplate === null)
     throw wrong('this model has no chat template: give a text instead of messages')
-  const checked = messages.map(message)
+  const checked = messages.map((given, index) => message(given, index, wrong))
   // A file of the package's own, beside the worker: bundlers find it by this form alone.
   const url = new URL('./chat.js', import.meta.url).href
   const { renderChat } = (await import(
@@ -60,12 +66,16 @@ async function chatText(messages: unknown[], habits: Habits): Promise<string> {
     const names = { bos_token: habits.begin, eos_token: habits.end }
     return renderChat(habits.chatTemplate, checked, names)
   } catch (cause) {
-    const message = `the model's chat template refuses it: ${(cause as Error).message}`
-    throw new GlassformerError('input', `prompt: ${message}.`, { cause })
+    const { message } = wrong(`the model's chat template refuses it: ${(cause as Error).message}`)
+    throw new GlassformerError('input', message, { cause })
   }
 }
 
-function message(given: unknown, index: number): Message {
+function message(
+  given: unknown,
+  index: number,
+  wrong: (what: string) => GlassformerError,
+): Message {
   const { role, content } = (given ?? {}) as { role?: unknown; content?: unknown }
   const name = `messages[${index}]`
   if (!ROLES.includes(role as string))
@@ -80,8 +90,4 @@ function message(given: unknown, index: number): Message {
  */
 function readable(text: string): string {
   return text.toWellFormed().replace(/(?![\t\n\r])\p{Cc}/gu, ' ')
-}
-
-function wrong(what: string): GlassformerError {
-  return new GlassformerError('input', `prompt: ${what}.`)
 }

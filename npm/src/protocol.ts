@@ -1,57 +1,79 @@
-// Every message between the page and its worker.
+// Every message between the page and its worker: one protocol for every task.
 
 import type { Source } from './address.js'
 import type { PlainError } from './errors.js'
+import type { GeneratorFacts, ModelFacts } from './facts.js'
 import type {
   Choice,
   GenerateOptions,
-  GeneratorFacts,
   Message,
   PromptStep,
   Sampling,
   WriteStep,
+  WrittenText,
 } from './generator_types.js'
 import type { EngineRequest } from './loading.js'
+import type { Snapshot, Storage } from './raw.js'
 import type {
   Adapter,
   DecodeStep,
   EncodeStep,
   KeptModel,
-  ModelFacts,
   Progress,
-  Snapshot,
-  Storage,
   Token,
   TranslateOptions,
   Translation,
 } from './types.js'
 
-/** The calls that the page may make: what goes out and what comes back. */
-export interface Calls {
-  load: {
-    request: EngineRequest & { base: string; storage: Storage; cache: boolean }
-    reply: { adapter: Adapter; model: ModelFacts; sites: string[] }
+/** What each task is about: its models, what goes in, what comes out step by step and at once. */
+export interface Tasks {
+  translate: {
+    facts: ModelFacts
+    input: string
+    options: Omit<TranslateOptions, 'signal'>
+    first: EncodeStep
+    step: DecodeStep
+    whole: Translation
   }
-  loadGenerator: {
+  write: {
+    facts: GeneratorFacts
+    input: string | Message[]
+    options: Omit<GenerateOptions, 'signal'>
+    first: PromptStep
+    step: WriteStep
+    whole: WrittenText
+  }
+}
+
+export type TaskName = keyof Tasks
+
+/** The calls that the page may make: what goes out and what comes back. */
+export interface Calls<N extends TaskName = TaskName> {
+  load: {
     request: EngineRequest & {
+      task: N
       source: Source
       /** Null keeps matrices as the file has them. */
       storage: Storage | null
       sha256: string | null
       cache: boolean
     }
-    reply: { adapter: Adapter; model: GeneratorFacts; sites: string[]; hasChatTemplate: boolean }
+    reply: { adapter: Adapter; facts: Tasks[N]['facts']; sites: string[]; hasChatTemplate: boolean }
   }
-  /** As `begin`, `next` and `end` of a translation. */
-  beginWriting: {
-    request: {
-      decoding: number
-      prompt: string | Message[]
-      options: Omit<GenerateOptions, 'signal'>
-    }
-    reply: PromptStep
+  /** Reads one input; `run`, a number of the page's choice, stands for what follows until `end`. */
+  begin: {
+    request: { run: number; input: Tasks[N]['input']; options: Tasks[N]['options'] }
+    reply: Tasks[N]['first']
   }
-  nextWritten: { request: { decoding: number; count: number }; reply: WriteStep[] }
+  /** Up to `count` further steps; none when the run is complete. */
+  next: { request: { run: number; count: number }; reply: Tasks[N]['step'][] }
+  /** Frees a run, if it is there: one whose `begin` failed or was aborted is not. */
+  end: { request: { run: number }; reply: null }
+  /** All that is made of many inputs, in their order. */
+  all: {
+    request: { inputs: Tasks[N]['input'][]; options: Tasks[N]['options'] }
+    reply: Tasks[N]['whole'][]
+  }
   reconsider: {
     request: {
       logits: Float32Array
@@ -61,19 +83,6 @@ export interface Calls {
     reply: Choice
   }
   tokenize: { request: { text: string }; reply: Token[] }
-  /** Encodes one text; `decoding`, a number of the page's choice, stands for it until `end`. */
-  begin: {
-    request: { decoding: number; text: string; options: Omit<TranslateOptions, 'signal'> }
-    reply: EncodeStep
-  }
-  /** Up to `count` further steps; none when the translation is complete. */
-  next: { request: { decoding: number; count: number }; reply: DecodeStep[] }
-  /** Frees a decoding, if it is there: one whose `begin` failed or was aborted is not. */
-  end: { request: { decoding: number }; reply: null }
-  translateAll: {
-    request: { texts: string[]; maxTokens: number | undefined }
-    reply: Translation[]
-  }
   listKept: { request: null; reply: KeptModel[] }
   /** The reply says whether there was anything. */
   deleteKept: { request: { url: string }; reply: boolean }

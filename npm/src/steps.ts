@@ -1,98 +1,88 @@
 // The engine's steps, which are numbers, as the steps that a visitor reads.
 
-import type { Decoding, RawRow, RawStep } from './engine.js'
-import type { Source } from './text.js'
+import type { GenerateCandidate } from './generator_types.js'
+import type { RawRow, RawStep, Run, Snapshot } from './raw.js'
+import type { Given } from './tasks/task.js'
 import { Reader, type Tokenizer } from './tokenizer.js'
-import type {
-  Candidate,
-  DecodeStep,
-  EncodeStep,
-  Ring,
-  Snapshot,
-  Token,
-  Translation,
-} from './types.js'
+import type { Made, MadeStep, Ring, Token } from './types.js'
 
-/** The step that `translate` yields first. */
-export function encodeStep(source: Source, decoding: Decoding, tokenizer: Tokenizer): EncodeStep {
-  const { trace } = decoding.encoded
-  return {
-    phase: 'encode',
-    source: tokenizer.tokens(source.ids),
-    cut: source.cut,
-    trace: trace.map(ofOneSentence),
-  }
-}
-
-/** Turns the steps of one sentence into `DecodeStep`s, in order. */
-export class StepReader {
+/** Reads the steps of one row in order: what each token is depends on those before it. */
+export class MadeReader {
   readonly #reader: Reader
-  readonly #capacity: number
-  #input: Token | null = null
+  readonly #run: Pick<Run, 'ringCapacity' | 'sinks'>
+  #text = ''
+  #input: Token | null
 
-  constructor(tokenizer: Tokenizer, ringCapacity: number) {
+  constructor({ before, made }: Given, run: Run, tokenizer: Tokenizer) {
+    this.#run = run
     this.#reader = new Reader(tokenizer)
-    this.#capacity = ringCapacity
+    const tokens = before.map((id) => this.#reader.push(id))
+    this.#input = tokens.at(-1) ?? null
+    for (const token of tokens.slice(before.length - made)) this.#add(token)
   }
 
-  read(raw: RawStep): DecodeStep {
+  read(raw: RawStep): MadeStep<GenerateCandidate> {
     const row = raw.rows[0]!
-    const candidates = row.candidates.map(({ id, logProbability }): Candidate => ({
-      ...this.#reader.peek(id),
-      probability: Math.exp(logProbability),
-      logProbability,
-    }))
+    const candidates = candidatesOf(row, this.#reader)
+    // Without anything before it the first token follows one that is no part of the text.
     const input = this.#input ?? new Reader(this.#reader.tokenizer).push(row.input)
     const token = (this.#input = this.#reader.push(row.token))
+    this.#add(token)
     return {
-      phase: 'decode',
-      position: raw.position,
+      position: row.position,
       input,
       token,
       probability: Math.exp(row.logProbability),
       logProbability: row.logProbability,
       candidates,
       rest: row.rest,
-      ring: ringAt(raw.position, this.#capacity),
-      text: this.#reader.text,
+      ring: ringAt(row.position, this.#run.ringCapacity, this.#run.sinks),
+      text: this.#text,
       finish: row.finish,
-      trace: raw.trace.map(ofOneSentence),
+      trace: raw.trace.map(withoutBatch),
     }
+  }
+
+  #add(token: Token): void {
+    if (!token.special) this.#text += token.text
   }
 }
 
-/** Gathers the rows of one sentence of a batch into its translation. */
-export class TranslationReader {
+/** Gathers what is made of one row of a batch. */
+export class RowReader {
   readonly #reader: Reader
-  readonly #translation: Translation
+  readonly #made: Made = { text: '', tokens: [], probabilities: [], finish: 'length' }
 
-  constructor(source: Source, tokenizer: Tokenizer) {
+  constructor({ before }: Given, tokenizer: Tokenizer) {
     this.#reader = new Reader(tokenizer)
-    const tokens = tokenizer.tokens(source.ids)
-    this.#translation = {
-      text: '',
-      source: tokens,
-      tokens: [],
-      probabilities: [],
-      finish: 'length',
-      cut: source.cut,
-    }
+    for (const id of before) this.#reader.push(id)
   }
 
   read(row: RawRow): void {
     if (!row.active) return
-    this.#translation.tokens.push(this.#reader.push(row.token))
-    this.#translation.probabilities.push(Math.exp(row.logProbability))
-    if (row.finish) this.#translation.finish = row.finish
+    const token = this.#reader.push(row.token)
+    this.#made.tokens.push(token)
+    this.#made.probabilities.push(Math.exp(row.logProbability))
+    if (!token.special) this.#made.text += token.text
+    if (row.finish) this.#made.finish = row.finish
   }
 
-  get translation(): Translation {
-    return { ...this.#translation, text: this.#reader.text }
+  get made(): Made {
+    return this.#made
   }
 }
 
+export function candidatesOf(row: RawRow, reader: Reader): GenerateCandidate[] {
+  return row.candidates.map(({ id, logProbability, sampled }) => ({
+    ...reader.peek(id),
+    probability: Math.exp(logProbability),
+    logProbability,
+    sampled,
+  }))
+}
+
 /** What the K-V ring holds once the step at `position` has written its slot. */
-export function ringAt(position: number, capacity: number, sinks = 0): Ring {
+export function ringAt(position: number, capacity: number, sinks: number): Ring {
   const turning = capacity - sinks
   const written = position < sinks ? position : sinks + ((position - sinks) % turning)
   const positions = Array.from({ length: capacity }, (_, slot) => {
@@ -104,6 +94,6 @@ export function ringAt(position: number, capacity: number, sinks = 0): Ring {
 }
 
 /** A trace of a batch of one, without the axis of the batch. */
-export function ofOneSentence({ site, shape, data }: Snapshot): Snapshot {
+export function withoutBatch({ site, shape, data }: Snapshot): Snapshot {
   return { site, shape: shape.slice(1), data }
 }

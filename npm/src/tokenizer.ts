@@ -42,10 +42,11 @@ export class Tokenizer {
   }
 
   /** Refuses a model whose texts end otherwise. */
-  checkEnd(eosTokenId: number): void {
+  checkEnd(endTokens: Uint32Array): void {
     const last = this.encode('').at(-1)
-    if (last !== eosTokenId)
-      throw mismatch(`texts that end with the token ${eosTokenId}`, `${last ?? 'no token'}`)
+    if (last !== undefined && endTokens.includes(last)) return
+    const expected = `texts that end with the token ${endTokens.join(' or ')}`
+    throw mismatch(expected, `${last ?? 'no token'}`)
   }
 
   /** Ids of `text`, with the special tokens that every text of the model has, unless not wanted. */

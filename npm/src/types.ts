@@ -1,5 +1,10 @@
 // The public types of the package: what a model is, what a step holds, what may go wrong.
 
+import type { Snapshot, Storage } from './raw.js'
+
+export type { ModelFacts } from './facts.js'
+export type { Snapshot, Storage } from './raw.js'
+
 /** Where the numbers come from: the adapter that computes every one of them. */
 export interface Adapter {
   /**
@@ -17,33 +22,6 @@ export interface Adapter {
   /** Why the CPU executor runs although a GPU was asked for; null when nothing was given up. */
   fallbackReason: string | null
 }
-
-/** Sizes and facts of a loaded model, read from its files. */
-export interface ModelFacts {
-  family: 'marian'
-  /** Layers of the encoder and of the decoder. */
-  encoderLayers: number
-  decoderLayers: number
-  /** Attention heads H and width of a head K; D = H · K for Marian. */
-  encoderHeads: number
-  decoderHeads: number
-  headWidth: number
-  /** D, F and V. */
-  modelWidth: number
-  encoderInnerWidth: number
-  decoderInnerWidth: number
-  vocabulary: number
-  /** Positions the model knows: a longer source is cut. */
-  maxPositions: number
-  activation: string
-  parameters: number
-  /** How weights lie in memory, and their bytes there. */
-  storage: Storage
-  weightBytes: number
-}
-
-/** q8 and q4 are those of GGUF: blocks of 32 values with a scale, q4 with a least value, too. */
-export type Storage = 'f32' | 'f16' | 'int8' | 'q8' | 'q4'
 
 /** A token as a reader knows it. */
 export interface Token {
@@ -64,15 +42,6 @@ export interface Token {
 export interface Candidate extends Token {
   probability: number
   logProbability: number
-}
-
-/** One traced tensor: its site, its axes and its values in row-major order. */
-export interface Snapshot {
-  /** e.g. `decoder.2.cross_attention.weights` */
-  site: string
-  /** e.g. `[H, T, S]` sizes; a decoding step has T = 1. */
-  shape: number[]
-  data: Float32Array
 }
 
 /** The slot of the K-V ring that a step wrote, and which slots it read. */
@@ -100,43 +69,49 @@ export interface EncodeStep {
   trace: Snapshot[]
 }
 
-/** One token of the translation. */
-export interface DecodeStep {
-  phase: 'decode'
-  /** Position of the new token in the target, from 0. */
+/** One token that was made, whatever for; C is what is known of a candidate. */
+export interface MadeStep<C extends Candidate = Candidate> {
+  /** Position of the token that went in, from 0. */
   position: number
   /**
-   * The token that went in (the start token, or the one of the step before) and the one that came
-   * out.
+   * The token that went in (the one of the step before; at first the start token, or the last of
+   * what was given) and the one that came out.
    */
   input: Token
   token: Token
+  /** Of that token, by the model alone. */
   probability: number
   logProbability: number
-  /** The best candidates, best first; probabilities are over the whole vocabulary. */
-  candidates: Candidate[]
-  /** Probability mass of all other tokens. */
+  /** The likeliest, best first; probabilities are over the whole vocabulary. */
+  candidates: C[]
+  /** Probability mass of all other tokens, by the model alone. */
   rest: number
   ring: Ring
-  /** The translation so far. */
+  /** What was made so far, as text. */
   text: string
-  /**
-   * Null while it goes on; `end` after the end-of-sentence token, `length` when the limit stopped
-   * it.
-   */
+  /** Null while it goes on; `end` after a token that ends, `length` when a limit stopped it. */
   finish: null | 'end' | 'length'
   trace: Snapshot[]
 }
 
+/** One token of the translation. */
+export interface DecodeStep extends MadeStep {
+  phase: 'decode'
+}
+
 export type Step = EncodeStep | DecodeStep
 
-/** A finished translation. */
-export interface Translation {
+/** All tokens that were made of one input. */
+export interface Made {
   text: string
-  source: Token[]
   tokens: Token[]
   probabilities: number[]
   finish: 'end' | 'length'
+}
+
+/** A finished translation. */
+export interface Translation extends Made {
+  source: Token[]
   cut: string
 }
 
@@ -185,7 +160,7 @@ export interface KeptModel {
 
 export interface TranslateOptions {
   signal?: AbortSignal
-  /** How many candidates a step lists, 1 to 16; 10 by default. */
+  /** How many candidates a step lists, 1 to 64; 10 by default. */
   candidates?: number
   /** Sites to trace: names, or patterns with `*` (`decoder.*.cross_attention.weights`). */
   trace?: string[]

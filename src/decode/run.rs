@@ -92,9 +92,9 @@ impl Run {
             logits,
             Choice {
                 best: task.candidates,
-                // The device knows one; where there may be more, the host sees to them.
+                // The device knows one; where there may be more or others, the host sees to them.
                 end: match (&generation.end_tokens[..], config.encoder) {
-                    ([end], Some(_)) => *end,
+                    ([end], Some(_)) if has_models_ends(&task.inputs) => *end,
                     _ => u32::MAX,
                 },
                 pad: generation.pad_token,
@@ -200,6 +200,11 @@ fn check_replacements(edits: &[Edit], tried: &[(Site, Vec<u32>, bool)]) -> Resul
         }
     }
     Ok(())
+}
+
+/// Whether all rows end with the tokens of the model's configuration.
+fn has_models_ends(inputs: &[Input]) -> bool {
+    inputs.iter().all(|input| input.end_tokens.is_none())
 }
 
 /// What the decoder takes in of a row: the start token and the prefix of a target, or a prompt.

@@ -79,8 +79,8 @@ const table = {
     en: 'Each target position looks at itself and back: the causal mask closes what comes later.',
   },
   ringAbout: {
-    zh: '已算过的键和值存在环形缓冲里：每步写一个槽位，读所有已写的槽位。',
-    en: 'Keys and values stay in a ring buffer: each step writes one slot and reads all written ones.',
+    zh: '已算过的键和值存在环形缓冲里：每步写一个槽位，读所有已写的槽位。图中是各步写入时的值。',
+    en: 'Keys and values stay in a ring buffer: each step writes one slot and reads all written ones. Drawn is what was written.',
   },
   layer: { zh: '层', en: 'layer' },
   head: { zh: '头', en: 'head' },
@@ -129,6 +129,19 @@ const table = {
 
   // One cell
   cellHint: { zh: '指向、聚焦或轻触任意一格', en: 'Point at, focus or tap any cell' },
+  candidatesFrom: { zh: '读自这一步的', en: 'read from the step’s' },
+  candidatesMade: {
+    zh: '：ln p。由此算出 p = exp(ln p)，其余 = 1 − Σ p。',
+    en: ': ln p. From it: p = exp(ln p), others = 1 − Σ p.',
+  },
+  candidatesDrawn: {
+    zh: '：ln p 和抽取概率。由此算出 p = exp(ln p)，其余 = 1 − Σ p。',
+    en: ': ln p and the chance to be drawn. From ln p: p = exp(ln p), others = 1 − Σ p.',
+  },
+  whenWritten: {
+    zh: (position: number) => `，位置 ${position} 写入时`,
+    en: (position: number) => `when position ${position} was written`,
+  },
   readFrom: { zh: '读自', en: 'read from' },
   cellCausal: {
     zh: '未来的位置：因果掩码禁止看，没有这个权重。',

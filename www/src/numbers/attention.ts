@@ -1,6 +1,15 @@
 // Attention maps, query × key, from the steps' traced tensors: only the mean is computed here.
-import type { DecodeStep, EncodeStep, PromptStep, Snapshot, Token, WriteStep } from 'glassformer'
+import type { DecodeStep, EncodeStep, Snapshot, Token, WriteStep } from 'glassformer'
+import {
+  crossAttention,
+  encoderAttention,
+  maskedAttention,
+  overSlots,
+  traced,
+  type Site,
+} from '../sites'
 import type { Head } from '../state/address'
+import type { Reading, Run } from '../state/work'
 import { heldAt } from './slots'
 
 /** Why a cell holds a weight or none. */
@@ -13,10 +22,11 @@ export interface Label {
 }
 
 export interface AttentionMap {
-  /** The tensors' common name, e.g. `decoder.2.cross_attention`. */
-  name: string
+  /** The tensors that the numbers were read from. */
+  sites: { weights: Site; scores: Site }
   axes: string
-  shape: readonly number[]
+  /** Of the tensors that a row's numbers were read from. */
+  shape(row: number): readonly number[]
   head: Head
   rows: readonly Label[]
   columns: readonly Label[]
@@ -27,12 +37,6 @@ export interface AttentionMap {
   kind(row: number, column: number): Kind
   /** The weight of every head: the operands of their mean. */
   heads(row: number, column: number): number[]
-}
-
-export function snapshot(trace: readonly Snapshot[], site: string): Snapshot {
-  const found = trace.find((entry) => entry.site === site)
-  if (!found) throw new Error(`The step holds no ${site}`)
-  return found
 }
 
 /** Row `row` of a `[H, R, K]` tensor for one head, or the mean over H. */
@@ -70,21 +74,21 @@ const everyHead = (
 const labels = (tokens: readonly Token[], length: number): Label[] =>
   Array.from({ length }, (_, position) => ({ token: tokens[position] ?? null, position }))
 
-const pair = (trace: readonly Snapshot[], name: string) => ({
-  weights: snapshot(trace, `${name}.weights`),
-  scores: snapshot(trace, `${name}.scores`),
+const pair = (trace: readonly Snapshot[], { weights, scores }: AttentionMap['sites']) => ({
+  weights: traced(trace, weights),
+  scores: traced(trace, scores),
 })
 
 /** Source × source: one pass, columns beyond the source are padding. */
 export function encoderMap(encode: EncodeStep, layer: number, head: Head): AttentionMap {
-  const name = `encoder.${layer}.self_attention`
-  const { weights, scores } = pair(encode.trace, name)
+  const sites = encoderAttention(layer)
+  const { weights, scores } = pair(encode.trace, sites)
   const length = encode.source.length
   const width = weights.shape[2]!
   return {
-    name,
+    sites,
     axes: '[H, S, S]',
-    shape: weights.shape,
+    shape: () => weights.shape,
     head,
     rows: labels(encode.source, length),
     columns: labels(encode.source, width),
@@ -102,14 +106,14 @@ export function crossMap(
   layer: number,
   head: Head,
 ): AttentionMap {
-  const name = `decoder.${layer}.cross_attention`
+  const sites = crossAttention(layer)
   const length = encode.source.length
-  const first = steps[0] ? snapshot(steps[0].trace, `${name}.weights`) : null
+  const first = steps[0] ? traced(steps[0].trace, sites.weights) : null
   const width = first?.shape[2] ?? length
   const map = {
-    name,
+    sites,
     axes: '[H, T, S]',
-    shape: first?.shape ?? [],
+    shape: () => first?.shape ?? [],
     head,
     rows: steps.map(({ token, position }) => ({ token, position })),
     columns: labels(encode.source, width),
@@ -117,10 +121,10 @@ export function crossMap(
     scores: head === 'mean' ? null : new Float32Array(steps.length * width),
     kind: (_row: number, column: number): Kind => (column < length ? 'weight' : 'padding'),
     heads: (row: number, column: number) =>
-      everyHead(snapshot(steps[row]!.trace, `${name}.weights`), 0, column),
+      everyHead(traced(steps[row]!.trace, sites.weights), 0, column),
   }
   for (const [row, step] of steps.entries()) {
-    const { weights, scores } = pair(step.trace, name)
+    const { weights, scores } = pair(step.trace, sites)
     map.weights.set(rowOf(weights, head, 0), row * width)
     map.scores?.set(rowOf(scores, head, 0), row * width)
   }
@@ -138,24 +142,28 @@ export interface Query {
   held: readonly number[]
 }
 
-/** A query a step: the token that went in. */
-export const stepQueries = (steps: readonly (DecodeStep | WriteStep)[]): Query[] =>
-  steps.map(({ input, position, trace, ring }) => ({
-    token: input,
-    position,
-    trace,
-    row: 0,
-    held: ring.positions,
-  }))
+/** All queries of a run up to those of `steps`: of the prompt, if it has one, and a step's each. */
+export function queriesOf(
+  { first, asked }: Pick<Run, 'first' | 'asked'>,
+  steps: readonly (DecodeStep | WriteStep)[],
+): Query[] {
+  const ofPrompt = first?.phase === 'prompt' ? promptQueries(first, asked.wish.sinks) : []
+  return [...ofPrompt, ...steps.map(stepQuery)]
+}
+
+/** A step's query is the token that went in. */
+const stepQuery = ({ input, position, trace, ring }: DecodeStep | WriteStep): Query => ({
+  token: input,
+  position,
+  trace,
+  row: 0,
+  held: ring.positions,
+})
 
 /** The queries of a prompt's pass, chunk by chunk; its last token is the first step's input. */
-export function promptQueries(
-  { tokens, traces }: PromptStep,
-  capacity: number,
-  sinks: number,
-): Query[] {
+function promptQueries({ tokens, traces, capacity = 0 }: Reading, sinks: number): Query[] {
   return traces.flatMap(({ first, trace }) => {
-    const rows = trace.find(({ site }) => site.endsWith('.weights'))?.shape[1] ?? 0
+    const rows = overSlots(trace)?.shape[1] ?? 0
     return Array.from({ length: rows }, (_, row) => ({
       token: tokens[first + row]!,
       position: first + row,
@@ -168,15 +176,19 @@ export function promptQueries(
 
 /** Position × position: a row a query, its slots put back into the order of their positions. */
 export function causalMap(queries: readonly Query[], layer: number, head: Head): AttentionMap {
-  const name = `decoder.${layer}.self_attention`
+  const sites = maskedAttention(layer)
   const size = queries.length
   /** 1 where a slot held the column's position when the row looked. */
   const there = new Uint8Array(size * size)
   const labelled = queries.map(({ token, position }) => ({ token, position }))
   const map = {
-    name,
+    sites,
     axes: '[H, T, C]',
-    shape: [] as readonly number[],
+    // Only slots in use are kept of the tensors: the last axis is as long as the ring all the same.
+    shape: (row: number) => {
+      const query = queries[row]!
+      return [...traced(query.trace, sites.weights).shape.slice(0, 2), query.held.length]
+    },
     head,
     rows: labelled,
     columns: labelled,
@@ -188,14 +200,12 @@ export function causalMap(queries: readonly Query[], layer: number, head: Head):
     },
     heads: (row: number, column: number) => {
       const query = queries[row]!
-      const weights = snapshot(query.trace, `${name}.weights`)
+      const weights = traced(query.trace, sites.weights)
       return everyHead(weights, query.row, query.held.indexOf(column))
     },
   }
   for (const [row, query] of queries.entries()) {
-    const { weights, scores } = pair(query.trace, name)
-    // Only slots in use are kept of the tensors: the last axis is as long as the ring all the same.
-    map.shape = [...weights.shape.slice(0, 2), query.held.length]
+    const { weights, scores } = pair(query.trace, sites)
     const weightOf = rowOf(weights, head, query.row)
     const scoreOf = rowOf(scores, head, query.row)
     for (const [slot, position] of query.held.entries()) {

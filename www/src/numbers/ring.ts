@@ -1,6 +1,7 @@
-// The K-V ring after a step, slot by slot: what each position put there.
+// The K-V ring after a step, slot by slot: what each position put there when it was written.
 import type { Ring, Snapshot, Token } from 'glassformer'
-import { snapshot, type Query } from './attention'
+import { maskedAttention, traced, type Site } from '../sites'
+import type { Query } from './attention'
 
 export type SlotState = 'written' | 'read' | 'free'
 
@@ -16,11 +17,15 @@ export interface Slot {
   weight: number | null
   key: Float32Array | null
   value: Float32Array | null
+  /** Of the tensor that they were read from, at the step or the part of the prompt that wrote them. */
+  shape: readonly number[]
 }
 
 export interface RingContent {
-  site: string
-  shape: readonly number[]
+  /** What every key and value was read from, when it was written. */
+  vectors: Site
+  /** What the weights were read from; its last axis is as long as the ring. */
+  weights: { site: Site; shape: readonly number[] }
   slots: readonly Slot[]
   /** The position that the step's own took the slot of; null where that was free. */
   replaced: number | null
@@ -46,18 +51,19 @@ export function ringContent(
   head: number,
   heads: number,
 ): RingContent {
-  const site = `decoder.${layer}.self_attention.slot`
-  const own = snapshot(step.trace, site)
-  const weights = snapshot(step.trace, `decoder.${layer}.self_attention.weights`)
+  const sites = maskedAttention(layer)
+  const own = traced(step.trace, sites.slot)
+  const weights = traced(step.trace, sites.weights)
   const [, , groups = 0, width = 0] = own.shape
   const used = weights.shape.at(-1)!
   const group = Math.floor((head * groups) / heads)
   const vectors = (position: number) => {
     const { trace, row } = queries[position]!
-    const { data } = snapshot(trace, site)
+    const { data, shape } = traced(trace, sites.slot)
     const start = (row * 2 * groups + group) * width
     const half = groups * width
     return {
+      shape,
       key: data.subarray(start, start + width),
       value: data.subarray(start + half, start + half + width),
     }
@@ -65,10 +71,10 @@ export function ringContent(
   const reach = { key: 0, value: 0 }
   const { positions, written, sinks } = step.ring
   const slots = positions.map((position, slot): Slot => {
-    const empty = { position: null, token: null, weight: null, key: null, value: null }
+    const empty = { position: null, token: null, weight: null, key: null, value: null, shape: [] }
     const sink = slot < sinks
     if (position < 0) return { slot, sink, state: 'free', ...empty }
-    const { key, value } = vectors(position)
+    const { key, value, shape } = vectors(position)
     for (const number of key) reach.key = Math.max(reach.key, Math.abs(number))
     for (const number of value) reach.value = Math.max(reach.value, Math.abs(number))
     return {
@@ -77,6 +83,7 @@ export function ringContent(
       position,
       key,
       value,
+      shape,
       state: slot === written ? 'written' : 'read',
       token: queries[position]?.token ?? null,
       weight: weights.data[head * used + slot]!,
@@ -84,5 +91,11 @@ export function ringContent(
   })
   const before = queries.at(-2)?.held[written] ?? -1
   const replaced = before < 0 ? null : before
-  return { site, shape: own.shape, slots, replaced, reach }
+  return {
+    vectors: sites.slot,
+    weights: { site: sites.weights, shape: [...weights.shape.slice(0, 2), positions.length] },
+    slots,
+    replaced,
+    reach,
+  }
 }

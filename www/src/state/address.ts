@@ -1,16 +1,19 @@
-// What the page's address holds: the view as fields, and the fields as a view.
+// What the page's address holds: the page and a scene's place as fields, and back.
 import type { Language } from '../messages'
 import presets from '../presets.json'
 
 export type Tab = 'translate' | 'write'
 export const TABS: readonly Tab[] = ['translate', 'write']
-export type Panel = 'cross' | 'encoder' | 'decoder' | 'ring'
-export const PANELS: Record<Tab, readonly Panel[]> = {
-  translate: ['cross', 'encoder', 'decoder', 'ring'],
-  write: ['decoder', 'ring'],
-}
 export type Head = number | 'mean'
 export type Theme = 'light' | 'dark'
+
+/** What holds for the whole page. */
+export interface PageState {
+  readonly tab: Tab
+  readonly language: Language
+  /** Null follows the system. */
+  readonly theme: Theme | null
+}
 
 /** How the next token is drawn from the model's probabilities. */
 export interface Levers {
@@ -32,8 +35,14 @@ export interface RingWish {
   readonly sinks: number
 }
 
-export interface View extends Levers, RingWish {
-  readonly tab: Tab
+/** What is chosen in the charts. */
+export interface Selection {
+  readonly layer: number
+  readonly head: Head
+}
+
+/** What a visitor set in a scene and where they look: all that it takes to show it again. */
+export interface Place extends Levers, RingWish, Selection {
   /** What is translated. */
   readonly input: string
   /** What is written on from; null takes the model's first example. */
@@ -44,23 +53,19 @@ export interface View extends Levers, RingWish {
   readonly model: string | null
   /** 0 is the pass before the first token, n the n-th token; more than there are: to the end. */
   readonly step: number
-  readonly layer: number
-  readonly head: Head
-  readonly panel: Panel
-  readonly language: Language
-  /** Null follows the system. */
-  readonly theme: Theme | null
+  /** The id of the panel that is shown; null, or one that the model has not, is the first. */
+  readonly panel: string | null
 }
 
 /** Sizes of the ring that one may ask for; 0 leaves room for everything. */
 export const RINGS: readonly number[] = [0, 8, 16, 32, 64, 128, 256]
 
-const PLACE = ['step', 'layer', 'head', 'panel', 'language', 'theme'] as const
+const SHOWN = ['step', 'layer', 'head', 'panel'] as const
 export const LEVERS = ['temperature', 'topK', 'topP', 'minP', 'repetitionPenalty', 'seed'] as const
-/** The fields that a tab's address holds. */
-export const FIELDS: Record<Tab, readonly (keyof View)[]> = {
-  translate: ['tab', 'input', ...PLACE],
-  write: ['tab', 'model', 'prompt', 'chat', ...LEVERS, 'ring', 'sinks', ...PLACE],
+/** The fields of a scene's place that its tab's address holds. */
+export const FIELDS: Record<Tab, readonly (keyof Place)[]> = {
+  translate: ['input', ...SHOWN],
+  write: ['model', 'prompt', 'chat', ...LEVERS, 'ring', 'sinks', ...SHOWN],
 }
 
 const natural = (text: string | null): number | null =>
@@ -86,14 +91,27 @@ function messages(text: string | null): string[] {
   }
 }
 
-export function fromAddress(address: string): View {
-  const fields = new URLSearchParams(address.replace(/^#/, ''))
+const fieldsOf = (address: string) => new URLSearchParams(address.replace(/^#/, ''))
+
+/** Whether an address asks for a certain step of a tab. */
+export const hasStep = (address: string, tab: Tab): boolean =>
+  fieldsOf(address).has('step') && pageOf(address).tab === tab
+
+export function pageOf(address: string): PageState {
+  const fields = fieldsOf(address)
+  return {
+    tab: oneOf(fields.get('tab'), TABS) ?? 'translate',
+    language: oneOf(fields.get('language'), ['zh', 'en'] as const) ?? browserLanguage(),
+    theme: oneOf(fields.get('theme'), ['light', 'dark'] as const),
+  }
+}
+
+export function placeOf(address: string): Place {
+  const fields = fieldsOf(address)
   const head = fields.get('head')
-  const tab = oneOf(fields.get('tab'), TABS) ?? 'translate'
   const size = natural(fields.get('ring')) ?? 0
   const ring = RINGS.includes(size) ? size : 0
   return {
-    tab,
     input: fields.get('input') ?? presets.sentences[0]!.chinese,
     prompt: fields.get('prompt'),
     chat: messages(fields.get('chat')),
@@ -109,19 +127,18 @@ export function fromAddress(address: string): View {
     step: natural(fields.get('step')) ?? 0,
     layer: natural(fields.get('layer')) ?? 0,
     head: head === 'mean' ? 'mean' : (natural(head) ?? 'mean'),
-    panel: oneOf(fields.get('panel'), PANELS[tab]) ?? PANELS[tab][0]!,
-    language: oneOf(fields.get('language'), ['zh', 'en'] as const) ?? browserLanguage(),
-    theme: oneOf(fields.get('theme'), ['light', 'dark'] as const),
+    panel: fields.get('panel'),
   }
 }
 
-export function toAddress(view: View): string {
-  const fields = new URLSearchParams()
-  for (const name of FIELDS[view.tab]) {
-    const value = view[name]
-    if (name === 'chat') {
-      if (view.chat.length > 0) fields.set(name, JSON.stringify(view.chat))
-    } else if (value !== null) fields.set(name, String(value))
+export function toAddress(page: PageState, place: Place): string {
+  const fields = new URLSearchParams({ tab: page.tab })
+  const set = (name: string, value: unknown) => value !== null && fields.set(name, String(value))
+  for (const name of FIELDS[page.tab]) {
+    if (name !== 'chat') set(name, place[name])
+    else if (place.chat.length > 0) set(name, JSON.stringify(place.chat))
   }
+  set('language', page.language)
+  set('theme', page.theme)
   return `#${fields}`
 }

@@ -1,5 +1,6 @@
 // What is kept of a step's tensors: attention over slots in use only.
 import type { Snapshot } from 'glassformer'
+import { isOverSlots } from '../sites'
 
 /** The first `count` of the last axis, whose size is that of the ring. */
 function firstSlots(tensor: Snapshot, count: number): Snapshot {
@@ -16,9 +17,5 @@ function firstSlots(tensor: Snapshot, count: number): Snapshot {
 
 /** Slots fill from the first on, so attention reads the first `used` only. */
 export function kept(trace: readonly Snapshot[], used: number): Snapshot[] {
-  return trace.map((tensor) =>
-    /^decoder\..*self_attention\.(scores|weights)$/.test(tensor.site)
-      ? firstSlots(tensor, used)
-      : tensor,
-  )
+  return trace.map((tensor) => (isOverSlots(tensor.site) ? firstSlots(tensor, used) : tensor))
 }

@@ -1,17 +1,20 @@
 // Time: which step is shown, and the playing that moves on to the next one.
-import { view } from './view.svelte'
 
 /** A step stays this long while playing: the move is fast, then it rests. */
 const REST = 900
 /** More than any run has: everything up to the end. */
 const END = 999_999
 
-/** What is played: a session. */
+/** What is played: a scene. */
 interface Played {
-  readonly run: { first: unknown; steps: readonly unknown[]; finished: boolean }
-  readonly engine: unknown
-  readonly busy: boolean
-  pull(wanted: number): Promise<void>
+  readonly session: {
+    readonly run: { first: unknown; steps: readonly unknown[]; finished: boolean }
+    readonly engine: unknown
+    readonly busy: boolean
+    pull(wanted: number): Promise<void>
+  }
+  readonly now: { readonly step: number }
+  change(change: { step: number }): void
 }
 
 export class Player {
@@ -19,17 +22,20 @@ export class Player {
   /** Whether the step shown came from the engine just now, or was kept. */
   replay = $state(false)
 
-  #session: Played
-  constructor(session: Played) {
-    this.#session = session
+  readonly #scene: Played
+  constructor(scene: Played) {
+    this.#scene = scene
   }
 
   /** The step drawn: the one asked for, or the last there is. */
   get shown(): number {
-    return Math.min(view.now.step, this.#session.run.steps.length)
+    return Math.min(this.#scene.now.step, this.#run.steps.length)
   }
   get atEnd(): boolean {
-    return this.#session.run.finished && this.shown === this.#session.run.steps.length
+    return this.#run.finished && this.shown === this.#run.steps.length
+  }
+  get #run() {
+    return this.#scene.session.run
   }
 
   go(step: number): void {
@@ -43,7 +49,7 @@ export class Player {
     if (!this.atEnd) this.go(this.shown + 1)
   }
   end(): void {
-    this.go(this.#session.run.finished ? this.#session.run.steps.length : END)
+    this.go(this.#run.finished ? this.#run.steps.length : END)
   }
   toggle(): void {
     if (!this.playing && this.atEnd) this.#move(0)
@@ -57,23 +63,24 @@ export class Player {
   }
 
   #move(step: number): void {
-    this.replay = step <= this.#session.run.steps.length
-    view.change({ step })
+    this.replay = step <= this.#run.steps.length
+    this.#scene.change({ step })
   }
 
   /** Runs while the component that calls it is there. */
   keepTime(): void {
-    const session = this.#session
+    const scene = this.#scene
+    const { session } = scene
     // What is asked for is computed; when the run turns out shorter, the last step is asked for.
     $effect(() => {
-      const wanted = view.now.step
+      const wanted = scene.now.step
       const { finished, steps } = session.run
       if (session.busy || !session.engine) return
       if (!finished) void session.pull(wanted)
-      else if (wanted > steps.length) view.change({ step: steps.length })
+      else if (wanted > steps.length) scene.change({ step: steps.length })
     })
     $effect(() => {
-      const arrived = session.run.first !== null && view.now.step <= session.run.steps.length
+      const arrived = session.run.first !== null && scene.now.step <= session.run.steps.length
       if (!this.playing || !(arrived || session.run.finished)) return
       const timer = setTimeout(() => this.advance(), REST)
       return () => clearTimeout(timer)

@@ -1,54 +1,44 @@
-// A loaded engine and a run on it, whose steps are pulled one by one and kept.
-import type { Ring, Snapshot } from 'glassformer'
+// A loaded engine and the runs on it, whose steps are pulled one by one and kept, as branches.
 import { kept } from './kept'
-import { failureOf, Loader, type Engine, type Failure } from './loader.svelte'
+import { failureOf, Loader } from './loader.svelte'
+import { ask, type Asked, type Kinds, type Run, type TaskName, type Work } from './work'
 
-/** A token that was made. */
-interface Made {
-  readonly ring: Ring
-  readonly finish: null | 'end' | 'length'
-  readonly trace: Snapshot[]
-}
-
-export interface Run<Task, First, Step> {
-  readonly task: Task
-  /** The pass over what was given, before any token is made. */
-  readonly first: First | null
-  readonly steps: readonly Step[]
-  readonly finished: boolean
-  readonly failure: Failure | null
-}
-
-export abstract class Session<
-  Model extends Engine,
-  Task,
-  First,
-  Step extends Made,
-> extends Loader<Model> {
-  run = $state.raw<Run<Task, First, Step>>(this.fresh())
+export class Session<N extends TaskName> extends Loader<Kinds[N]['engine']> {
+  run = $state.raw<Run<N>>(fresh(ask('')))
   busy = $state(false)
   /** Steps asked of the engine since the page opened: what stepping back never raises. */
   pulled = $state(0)
+  /** The file that was opened from disk, if the model came from one. */
+  file = $state.raw<File | null>(null)
+  /** What was opened last, as the address names it. */
+  source: string | null | undefined = undefined
+  /** Which branch is the run. */
+  at = $state(0)
+  #branches = $state.raw<readonly Run<N>[]>([])
 
+  readonly #work: Work<N>
+  readonly #reads: (model: Kinds[N]['engine']['model']) => string[]
   #running: AbortController | null = null
-  #steps: AsyncGenerator<First | Step, void> | null = null
+  #steps: AsyncGenerator<Kinds[N]['first'] | Kinds[N]['step'], void> | null = null
 
-  /** A task of no content: what stands before the first one. */
-  protected abstract nothing(): Task
-  /** Starts what the run still lacks. */
-  protected abstract start(
-    engine: Model,
-    run: Run<Task, First, Step>,
-    signal: AbortSignal,
-  ): Promise<AsyncGenerator<First | Step, void>>
-
-  /** What is kept of the pass before the first token. */
-  protected keptFirst(first: First): First {
-    return first
+  /** `reads` are the sites that a run on a model is asked to read. */
+  constructor(work: Work<N>, reads: (model: Kinds[N]['engine']['model']) => string[]) {
+    super()
+    this.#work = work
+    this.#reads = reads
   }
 
-  protected fresh(task: Task = this.nothing()): Run<Task, First, Step> {
-    return { task, first: null, steps: [], finished: false, failure: null }
+  get branches(): readonly Run<N>[] {
+    return this.#branches.map((branch, index) => (index === this.at ? this.run : branch))
+  }
+
+  /** Opens a file, an address, or without either the shipped model, in place of what was there. */
+  async open(source: File | string | null = null): Promise<void> {
+    this.file = source instanceof File ? source : null
+    this.source = source instanceof File ? `file:${source.name}` : source
+    this.begin(ask(''))
+    await this.unload()
+    await this.load((options) => this.#work.open(source, options))
   }
 
   override async unload(): Promise<void> {
@@ -70,9 +60,38 @@ export abstract class Session<
   }
 
   /** Starts a new run; nothing is computed before `pull` asks for a step. */
-  begin(task: Task): void {
+  begin(asked: Asked): void {
     this.stop()
-    this.run = this.fresh(task)
+    this.run = fresh(asked)
+    this.#branches = [this.run]
+    this.at = 0
+  }
+
+  /** A new branch: the first `keep` steps as they are, what follows under another wish. */
+  branch(keep: number, change: Pick<Asked, 'levers' | 'wish'>): void {
+    this.stop()
+    const { first, steps, asked: before } = this.run
+    const asked = { ...change, input: before.input, parent: before, shared: keep }
+    // A branch that has made nothing of its own has nothing to compare.
+    const empty = steps.length === before.shared
+    const branches = this.branches.filter((_, index) => !(empty && index === this.at))
+    this.run = { ...fresh<N>(asked), first: keep > 0 ? first : null, steps: steps.slice(0, keep) }
+    this.#branches = [...branches, this.run]
+    this.at = branches.length
+  }
+
+  /** Shows another branch, which goes on where it stood. */
+  turnTo(index: number): void {
+    this.stop()
+    this.#branches = this.branches
+    this.at = index
+    this.run = this.#branches[index]!
+  }
+
+  /** Goes on after the limit of a stretch. */
+  goOn(): void {
+    this.stop()
+    this.run = { ...this.run, finished: false }
   }
 
   /** Pulls steps until there are `wanted` tokens, the run ends or another one begins. */
@@ -98,9 +117,10 @@ export abstract class Session<
     return this.run.finished || (this.run.first !== null && this.run.steps.length >= wanted)
   }
 
-  async #pullOne(engine: Model, signal: AbortSignal): Promise<void> {
+  async #pullOne(engine: Kinds[N]['engine'], signal: AbortSignal): Promise<void> {
     if (!this.#steps) {
-      const steps = await this.start(engine, this.run, signal)
+      const reads = this.#reads(engine.model)
+      const steps = await this.#work.start(engine, this.run, reads, signal)
       if (signal.aborted) return
       this.#steps = steps
     }
@@ -108,14 +128,25 @@ export abstract class Session<
     const { value } = await this.#steps.next()
     if (signal.aborted) return
     if (!value) this.run = { ...this.run, finished: true }
-    else if (!('finish' in (value as object))) {
+    else if (!isStep<N>(value)) {
       // A run that goes on from its steps has had its pass over what was given.
-      this.run = { ...this.run, first: this.run.first ?? this.keptFirst(value as First) }
+      this.run = { ...this.run, first: this.run.first ?? this.#work.keep(value) }
     } else {
-      const step = value as Step
-      const steps = [...this.run.steps, { ...step, trace: kept(step.trace, step.ring.used) }]
-      this.run = { ...this.run, steps, finished: step.finish !== null }
-      if (step.finish) this.#leave()
+      const steps = [...this.run.steps, { ...value, trace: kept(value.trace, value.ring.used) }]
+      this.run = { ...this.run, steps, finished: value.finish !== null }
+      if (value.finish) this.#leave()
     }
   }
 }
+
+const fresh = <N extends TaskName>(asked: Asked): Run<N> => ({
+  asked,
+  first: null,
+  steps: [],
+  finished: false,
+  failure: null,
+})
+
+const isStep = <N extends TaskName>(
+  value: Kinds[N]['first'] | Kinds[N]['step'],
+): value is Kinds[N]['step'] => 'finish' in value
