@@ -81,15 +81,6 @@ fn attention(
     }
 }
 
-fn position_of(b: u32) -> u32 {
-    return state[state_word(STATE_POSITIONS, b, sizes.B)];
-}
-
-// Rows of a chunk that are no padding.
-fn fresh_rows(b: u32) -> u32 {
-    return min(state[state_word(STATE_FRESH, b, sizes.B)], sizes.T);
-}
-
 // Slots that some sentence's ring holds before this step or chunk.
 fn slots_held() -> u32 {
     var most = 0u;
@@ -106,12 +97,8 @@ fn attend(item: u32, exists: bool, local: u32, rows: u32) {
     let part = local % LANES * PART;
     var now = 0u;
     var real = EVER;  // rows that are no padding
-    if (RING) {
-        now = position_of(b);
-        if (!CAUSAL) { real = fresh_rows(b); }
-    } else if (PADDED) {
-        real = state[b];
-    }
+    if (RING) { now = position_of(b); } else if (PADDED) { real = state[b]; }
+    if (RING && !CAUSAL) { real = fresh_rows(b); }
 
     var query0 = query_of(b, g, first, exists, now, part);
     var query1: Query;

@@ -22,11 +22,11 @@ fn store(
         let row = at / sizes.width;
         let column = at % sizes.width;
         let t = row % sizes.T;
-        let position = state[state_word(STATE_POSITIONS, row / sizes.T, sizes.B)] + t;
-        let fresh_rows = min(state[state_word(STATE_FRESH, row / sizes.T, sizes.B)], sizes.T);
+        let position = position_of(row / sizes.T) + t;
+        let real = fresh_rows(row / sizes.T);
         // Of two positions with one slot the later one stays.
-        let stays = position < sizes.sinks || t + sizes.C - sizes.sinks >= fresh_rows;
-        if (t < fresh_rows && stays) {
+        let stays = position < sizes.sinks || t + sizes.C - sizes.sinks >= real;
+        if (t < real && stays) {
             let slot = slot_of(position, sizes.C, sizes.sinks);
             let to = (row / sizes.T * sizes.C + slot) * 2u * sizes.width + column;
             ring[to] = fresh[row * sizes.row + sizes.key + column];

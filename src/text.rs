@@ -57,6 +57,12 @@ impl Text {
         Ok(ids)
     }
 
+    /// Tokens of the beginning of a text: what is to follow, no end token among them.
+    pub fn beginning(&self, text: &str) -> Result<Vec<u32>> {
+        let ids = self.tokens(text, true)?;
+        Ok(ids.into_iter().filter(|id| *id != self.end).collect())
+    }
+
     /// The text of tokens, without special ones.
     pub fn decode(&self, ids: &[u32]) -> Result<String> {
         self.tokenizer

@@ -16,7 +16,8 @@ use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
 use common::report::say;
 use common::{cases, laws_attention, laws_choice, laws_decoding, laws_models, laws_products};
-use common::{laws_causal, laws_generation, laws_ring, laws_sampling, random, report};
+use common::{laws_causal, laws_changes, laws_edits, laws_generation, laws_ring, laws_rows};
+use common::{laws_sampling, random, report};
 
 wasm_bindgen_test_configure!(run_in_browser);
 
@@ -54,6 +55,7 @@ async fn kernels_obey_their_laws() {
         laws_products::all(&device).await;
         laws_choice::all(&device).await;
         laws_sampling::all(&device).await;
+        laws_changes::all(&device).await;
     }
 }
 
@@ -91,6 +93,19 @@ async fn writing_obeys_its_laws() {
     laws_causal::a_slot_is_the_rings(&device).await;
     laws_causal::a_prompt_may_be_taken_in_anyhow(&device).await;
     laws_generation::all(&device).await;
+}
+
+#[wasm_bindgen_test]
+async fn edits_agree_with_pytorch() {
+    laws_edits::edits_agree_with_pytorch(&Rc::new(gpu().await)).await;
+}
+
+#[wasm_bindgen_test]
+async fn rows_obey_their_laws() {
+    let device = Rc::new(gpu().await);
+    laws_rows::a_batch_is_its_texts(&device).await;
+    laws_rows::prefixes_go_on(&device).await;
+    laws_rows::ends_are_those_of_pytorch(&device).await;
 }
 
 #[wasm_bindgen_test]

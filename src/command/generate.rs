@@ -138,7 +138,8 @@ pub async fn run(arguments: &Arguments) -> Result<()> {
     let site = format!("decoder.{last}.self_attention.weights");
     let trace = if common.print == Print::Table { vec![site] } else { vec![] };
     let input = Input { max_tokens: Some(*tokens), sampling: *sampling, ..Input::of(&ids) };
-    let mut run = Run::begin(&model, &Task { trace, ..Task::of(vec![input]) }).await?;
+    let task = Task { trace, edits: common.edits.clone(), ..Task::of(vec![input]) };
+    let mut run = Run::begin(&model, &task).await?;
     let mut written = ids.clone();
     let mut table = vec![["step", "token", "probability", "attends"].map(str::to_string)];
     let mut shown = 0;

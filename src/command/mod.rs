@@ -12,6 +12,7 @@ use std::rc::Rc;
 use glassformer::error::{Error, Result};
 use glassformer::executor::Device;
 use glassformer::executor::gpu::Platform;
+use glassformer::probe::Edit;
 use glassformer::weights::Storage;
 
 /// What the command line asks for.
@@ -56,12 +57,13 @@ struct Common {
     model: PathBuf,
     device: String,
     storage: Option<Storage>,
+    edits: Vec<Edit>,
 }
 
 impl Common {
     fn new(model: &str) -> Common {
         let device = "gpu".to_string();
-        Common { print: Print::Table, model: model.into(), device, storage: None }
+        Common { print: Print::Table, model: model.into(), device, storage: None, edits: vec![] }
     }
 
     /// Takes an option if it is one of these.
@@ -71,6 +73,10 @@ impl Common {
             "--ids" => self.print = Print::Ids,
             "--model" => self.model = value(word, words)?.into(),
             "--device" => self.device = value(word, words)?,
+            "--edit" => {
+                let edit = value(word, words)?.parse().map_err(|error: Error| error.to_string())?;
+                self.edits.push(edit);
+            }
             "--storage" => {
                 let name = value(word, words)?;
                 let known = Storage::parse(&name).ok_or(format!("unknown storage `{name}`"))?;

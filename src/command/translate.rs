@@ -9,20 +9,23 @@ use glassformer::models::config::Architecture;
 use glassformer::text::Text;
 use glassformer::weights::Storage;
 
-use super::{Common, Parsed, Print, line, most_attended, open, print_table};
+use super::{Common, Parsed, Print, line, most_attended, open, print_table, value};
 
 /// What it was asked for.
 pub struct Arguments {
     common: Common,
+    prefix: String,
     texts: Vec<String>,
 }
 
 pub fn parse(mut words: impl Iterator<Item = String>) -> Parsed<Arguments> {
     let mut common = Common::new("models/zh-en");
     let mut texts = vec![];
+    let mut prefix = String::new();
     while let Some(word) = words.next() {
         match word.as_str() {
             option if common.take(option, &mut words)? => {}
+            "--prefix" => prefix = value(&word, &mut words)?,
             "-" => {
                 let lines = io::stdin().lock().lines().collect::<io::Result<Vec<_>>>();
                 texts.extend(lines.map_err(|error| error.to_string())?);
@@ -33,11 +36,11 @@ pub fn parse(mut words: impl Iterator<Item = String>) -> Parsed<Arguments> {
     }
     match texts.is_empty() {
         true => Err("there is no text to translate".to_string()),
-        false => Ok(Arguments { common, texts }),
+        false => Ok(Arguments { common, prefix, texts }),
     }
 }
 
-pub async fn run(Arguments { common, texts }: &Arguments) -> Result<()> {
+pub async fn run(Arguments { common, prefix, texts }: &Arguments) -> Result<()> {
     let device = common.open_device().await?;
     let [config, generation] =
         [common.text("config.json")?, common.text("generation_config.json")?];
@@ -52,6 +55,7 @@ pub async fn run(Arguments { common, texts }: &Arguments) -> Result<()> {
     let end = model.config().generation.end_tokens[0];
     let words = Text::open(&common.model.join("tokenizer.json"), end)?;
     let model = Rc::new(model);
+    let prefix = if prefix.is_empty() { vec![] } else { words.beginning(prefix)? };
     for source in texts {
         let blank = source.chars().all(|c| c.is_whitespace() || c.is_control());
         if blank && common.print != Print::Table {
@@ -62,20 +66,22 @@ pub async fn run(Arguments { common, texts }: &Arguments) -> Result<()> {
         if blank {
             return Err(Error::input("the text", "at least one character", "none"));
         }
-        show(&model, &words, source, common.print).await?;
+        let tokens = words.encode(source, model.config().max_positions)?;
+        let input = Input { prefix: prefix.clone(), ..Input::of(&tokens) };
+        show(&model, &words, input, common).await?;
     }
     Ok(())
 }
 
-async fn show(model: &Rc<Model>, text: &Text, source: &str, print: Print) -> Result<()> {
-    let config = model.config();
-    let ids = text.encode(source, config.max_positions)?;
-    let last = config.decoder.map_or(0, |decoder| decoder.layers - 1);
+async fn show(model: &Rc<Model>, text: &Text, input: Input, common: &Common) -> Result<()> {
+    let print = common.print;
+    let ids = input.tokens.clone();
+    let last = model.config().decoder.map_or(0, |decoder| decoder.layers - 1);
     let site = format!("decoder.{last}.cross_attention.weights");
     let trace = if print == Print::Table { vec![site] } else { vec![] };
-    let task = Task { trace, ..Task::of(vec![Input::of(&ids)]) };
+    let mut target = input.prefix.clone();
+    let task = Task { trace, edits: common.edits.clone(), ..Task::of(vec![input]) };
     let mut run = Run::begin(model, &task).await?;
-    let mut target: Vec<u32> = vec![];
     let mut table = vec![["step", "token", "probability", "attends"].map(str::to_string)];
     while !run.is_over() {
         for step in run.next(run.most_steps).await? {

@@ -1,6 +1,7 @@
 //! The engine's face in JavaScript; the only folder that knows `JsValue`.
 
 mod browser;
+mod edits;
 mod head;
 mod model;
 mod objects;

@@ -63,7 +63,7 @@ impl Model {
 
     /// Takes in the rows of a task, `RawTask` of the npm package.
     pub async fn begin(&self, options: Object) -> Result<Run> {
-        Ok(Run { run: decode::Run::begin(&self.model, &task(&options)).await? })
+        Ok(Run { run: decode::Run::begin(&self.model, &task(&options)?).await? })
     }
 
     /// Chooses again from a step's logits, which `history` led to; `options` is `RawSampling` of

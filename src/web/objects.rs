@@ -3,7 +3,9 @@
 use js_sys::{Array, Float32Array, Object, Reflect, Uint32Array};
 use wasm_bindgen::{JsCast, JsValue};
 
+use super::edits::edits;
 use crate::decode::{Finish, Input, Model, Row, Sampling, Step, Task};
+use crate::error::Result;
 use crate::executor::Timing;
 use crate::models::config::Stack;
 use crate::site::Snapshot;
@@ -43,15 +45,16 @@ fn stack(stack: Option<Stack>) -> JsValue {
 }
 
 /// A task, from `RawTask` of the npm package.
-pub fn task(options: &Object) -> Task {
+pub fn task(options: &Object) -> Result<Task> {
     let inputs = Array::from(&field(options, "inputs"));
-    Task {
+    Ok(Task {
         inputs: inputs.iter().map(|row| input(row.unchecked_ref())).collect(),
         candidates: number(options, "candidates") as u32,
         trace: strings(options, "trace"),
+        edits: edits(&field(options, "edits"))?,
         ring_capacity: number_if(options, "ringCapacity"),
         sinks: number(options, "sinks") as u32,
-    }
+    })
 }
 
 /// A row, from `RawInput` of the npm package.
@@ -155,7 +158,7 @@ pub fn number(object: &Object, key: &str) -> f64 {
 }
 
 /// A whole number of an object, if it has one.
-fn number_if(object: &Object, key: &str) -> Option<u32> {
+pub fn number_if(object: &Object, key: &str) -> Option<u32> {
     field(object, key).as_f64().map(|number| number as u32)
 }
 

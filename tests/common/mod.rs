@@ -19,6 +19,7 @@ pub mod laws_generation;
 pub mod laws_models;
 pub mod laws_products;
 pub mod laws_ring;
+pub mod laws_rows;
 pub mod laws_sampling;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod native;
