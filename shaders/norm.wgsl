@@ -5,6 +5,7 @@ override WORKGROUP: u32;
 override LANES: u32;  // invocations that share a row
 override K: u32;      // width of x, a multiple of 4
 override RMS: bool = false;
+override BIAS: bool = true;
 
 struct Sizes { T: u32, epsilon: f32 }
 
@@ -44,7 +45,7 @@ fn norm(
         if (t < sizes.T) {
             for (var at = lane; at < K4; at += LANES) {
                 let value = (x[row + at] - mean) * deviation * gain_bias[at];
-                if (RMS) { y[row + at] = value; } else { y[row + at] = value + gain_bias[K4 + at]; }
+                if (BIAS) { y[row + at] = value + gain_bias[K4 + at]; } else { y[row + at] = value; }
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The tape: model code records commands on it, in order; what they are fused to comes later.
 
-use crate::probe::Probe;
+use crate::probe::{Name, Probe};
 use crate::recording::{Command, Dispatch, Observation, Recording, Rows};
 use crate::site::Site;
 use crate::tensor::{Place, Tensor};
@@ -10,17 +10,29 @@ use crate::tuning::Tuning;
 pub struct Tape {
     /// How the adapter wants kernels cut.
     pub tuning: Tuning,
-    /// What somebody wants to see.
+    /// What somebody wants to see and to change.
     pub probe: Probe,
+    /// StepState of the pass that is being recorded, if it has one.
+    pub state: Option<Tensor>,
     commands: Vec<Command>,
     activations: Vec<u32>,
-    sites: Vec<Site>,
+    names: Vec<Name>,
+    /// Sites of values that were to be replaced, their shapes, and whether those fitted.
+    pub(crate) replacements: Vec<(Site, Vec<u32>, bool)>,
 }
 
 impl Tape {
     /// An empty tape for one adapter and what somebody wants to see.
     pub fn new(tuning: Tuning, probe: Probe) -> Tape {
-        Tape { tuning, probe, commands: vec![], activations: vec![], sites: vec![] }
+        Tape {
+            tuning,
+            probe,
+            commands: vec![],
+            activations: vec![],
+            names: vec![],
+            replacements: vec![],
+            state: None,
+        }
     }
 
     /// A new activation; its words are undefined until a command writes them.
@@ -46,40 +58,6 @@ impl Tape {
         self.probe.reads(site)
     }
 
-    /// Names a value under its own shape.
-    pub fn at(&mut self, site: Site, tensor: Tensor) {
-        let shape: Vec<u32> = tensor.shape().to_vec();
-        self.at_columns(site, tensor, (0, tensor.width()), &shape);
-    }
-
-    /// Names columns of a tensor, the first and how many, as a value of `shape`.
-    pub fn at_columns(&mut self, site: Site, tensor: Tensor, columns: (u32, u32), shape: &[u32]) {
-        self.name(site, tensor, Rows::All, columns, shape);
-    }
-
-    /// Names one of the planes of a tensor that only exists if somebody wants it.
-    pub fn at_plane(&mut self, site: Site, planes: Tensor, plane: u32, shape: &[u32]) {
-        self.sites.push(site);
-        if self.wants(site) {
-            self.observe(site, planes, Rows::Plane(plane), (0, planes.width()), shape);
-        }
-    }
-
-    /// Names part of a tensor.
-    pub fn name(
-        &mut self,
-        site: Site,
-        tensor: Tensor,
-        rows: Rows,
-        columns: (u32, u32),
-        shape: &[u32],
-    ) {
-        self.sites.push(site);
-        if self.wants(site) {
-            self.observe(site, tensor, rows, columns, shape);
-        }
-    }
-
     /// Appends a copy of part of a tensor, whoever may want it.
     pub fn observe(
         &mut self,
@@ -101,9 +79,14 @@ impl Tape {
         self.commands.push(Command::Observe(observation));
     }
 
-    /// The sites that were named so far, in order.
-    pub fn sites(&self) -> &[Site] {
-        &self.sites
+    /// Remembers that a value was named.
+    pub(crate) fn remember(&mut self, name: Name) {
+        self.names.push(name);
+    }
+
+    /// The values that were named so far, in order.
+    pub fn names(&self) -> &[Name] {
+        &self.names
     }
 
     /// Ends the recording.

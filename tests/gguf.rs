@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use glassformer::executor::{Device, Read};
 use glassformer::loading::{Layout, Loader, Loading, Part};
-use glassformer::ops::weight::{Rows, Weight};
+use glassformer::ops::weight::{Matrix, Weight};
 use glassformer::tensor::{Place, Tensor};
 use glassformer::weights::{Header, Storage, Tokens, Weights, config_files};
 use safetensors::SafeTensors;
@@ -39,7 +39,7 @@ fn loaded(file: &[u8], names: &[&str], storage: Option<Storage>) -> (Weight, Vec
     loading.feed(file);
     loading.finish().expect("all of the file");
     let (packed, rows) = (words(&device, weight.words), words(&device, weight.rows));
-    let matrix = Rows::new(weight.storage as usize, &packed, &rows, 512);
+    let matrix = Matrix::new(weight.storage as usize, &packed, &rows, 512);
     let mut values = vec![0.0; 3 * names.len() * 512];
     values.chunks_mut(512).enumerate().for_each(|(row, values)| matrix.unpack(row, values));
     (weight, values)

@@ -4,7 +4,9 @@
 #[allow(dead_code, reason = "each test has its part of it, and tests/browser.rs all")]
 mod common;
 
-use common::{cases, laws_attention, laws_choice, laws_products, laws_ring, laws_sampling};
+use common::{
+    cases, laws_attention, laws_changes, laws_choice, laws_products, laws_ring, laws_sampling,
+};
 use common::{native, random, report};
 use glassformer::executor::Device;
 
@@ -41,6 +43,11 @@ fn choices_obey_their_laws() {
 }
 
 #[test]
+fn changes_obey_their_laws() {
+    under_all_tunings(async |device| laws_changes::all(device).await);
+}
+
+#[test]
 fn draws_obey_their_laws() {
     under_all_tunings(async |device| laws_sampling::all(device).await);
 }
@@ -55,6 +62,7 @@ fn the_twins_obey_the_laws() {
         laws_products::all(&device).await;
         laws_choice::all(&device).await;
         laws_sampling::all(&device).await;
+        laws_changes::all(&device).await;
     });
 }
 

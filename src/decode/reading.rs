@@ -9,9 +9,9 @@ use crate::executor::{Device, Output, Program};
 use crate::layers::Memory;
 use crate::models::transformer::{Cache, Pass};
 use crate::ops::store::Ring;
-use crate::probe::Probe;
+use crate::probe::{Lever, Probe};
 use crate::recording::Recording;
-use crate::site::Snapshot;
+use crate::site::{Site, Snapshot};
 use crate::step_state;
 use crate::tape::Tape;
 use crate::tensor::Tensor;
@@ -33,6 +33,8 @@ pub(super) struct Reading<'a> {
     pub model: &'a Model,
     pub probe: &'a Probe,
     pub buffers: &'a mut Buffers,
+    /// Sites of values that were to be replaced, their shapes, and whether those fitted.
+    pub replacements: Vec<(Site, Vec<u32>, bool)>,
 }
 
 /// Rows of tokens, filled up to one length.
@@ -63,14 +65,17 @@ impl Reading<'_> {
         let mut tape = Tape::new(self.device().tuning(), self.probe.clone());
         let encoded = self.model.transformer.encode(&mut tape, tokens, lengths);
         self.model.transformer.remember(&mut tape, encoded, &caches);
-        let output = self.run_once(tape.finish().fuse()).await?;
+        let recording = self.finish(tape);
+        let output = self.run_once(recording).await?;
         Ok((memories, longest, Part { first: 0, trace: output.snapshots }))
     }
 
     /// Room for the rings of all layers, which nothing has gone into.
     pub fn rings(&mut self, batch: u32, capacity: u32, sinks: u32) -> Result<Vec<Ring>> {
         let decoder = self.model.config().decoder.expect("a model with a decoder");
-        let width = (decoder.key_value_heads * decoder.head_width) as u32;
+        let own = decoder.key_value_heads as u32;
+        let heads = self.probe.changes.key_value_heads.unwrap_or(own);
+        let width = heads * decoder.head_width as u32;
         let ring = |_| {
             let slots = self.buffers.tensor("K-V ring", &[batch, capacity, 2, width])?;
             Ok(Ring { slots, sinks })
@@ -91,7 +96,11 @@ impl Reading<'_> {
             return Ok(vec![]);
         }
         let batch = rows.len() as u32;
-        let chunk = self.device().tuning().chunk.min(longest);
+        let chunk = match self.probe.changes.off_anywhere(Lever::CausalMask) {
+            // Then every position sees every other: they have to be there at once.
+            true => longest,
+            false => self.device().tuning().chunk.min(longest),
+        };
         let held = self.buffers.tensor("prompt", &[batch, chunk])?;
         // One program for whole chunks, another for what is left.
         let mut programs: Vec<(u32, Box<dyn Program>)> = vec![];
@@ -104,7 +113,8 @@ impl Reading<'_> {
                 let mut tape = Tape::new(self.device().tuning(), self.probe.clone());
                 let pass = Pass::Chunk { tokens, state };
                 self.model.transformer.decode(&mut tape, pass, caches);
-                programs.push((times, self.compile(tape.finish().fuse()).await?));
+                let recording = self.finish(tape);
+                programs.push((times, self.compile(recording).await?));
             }
             let (ids, fresh) = chunk_of(rows, first, times);
             let states = fresh
@@ -143,6 +153,12 @@ impl Reading<'_> {
         self.device().upload(self.buffers.of(tokens), &ids);
         self.device().upload(self.buffers.of(lengths), &counts);
         Ok(Rows { tokens, lengths, longest })
+    }
+
+    /// Ends a recording.
+    pub fn finish(&mut self, tape: Tape) -> Recording {
+        self.replacements.extend_from_slice(&tape.replacements);
+        tape.finish().fuse()
     }
 
     fn device(&self) -> &Rc<Device> {

@@ -7,14 +7,14 @@ use crate::decode::limits::{self, Limits};
 use crate::decode::reading::Reading;
 use crate::decode::steps::{Ending, RESULTS, Steps};
 use crate::decode::{Input, Model, Part, Sampling, Step, Task};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::executor::{Device, Timing};
 use crate::models::config::Config;
 use crate::models::transformer::{Cache, Pass};
 use crate::ops::choose::{Choice, result_words};
 use crate::ops::sampling::{PARAMETERS, Sampler, draw_words, seen};
-use crate::probe::Probe;
-use crate::site::Filter;
+use crate::probe::{Changes, Edit, Probe};
+use crate::site::{Filter, Site};
 use crate::step_state;
 use crate::tape::Tape;
 
@@ -40,12 +40,10 @@ impl Run {
     pub async fn begin(model: &Rc<Model>, task: &Task) -> Result<Run> {
         let config = model.config();
         limits::check(config, task)?;
-        let probe = match task.trace.is_empty() {
-            true => Probe::none(),
-            false => Probe::reading(Filter::new(&task.trace, &model.sites())?),
-        };
         let mut buffers = Buffers::new(Rc::clone(&model.device));
-        let mut reading = Reading { model, probe: &probe, buffers: &mut buffers };
+        let probe = probe(model, task, &mut buffers)?;
+        let replacements = vec![];
+        let mut reading = Reading { model, probe: &probe, buffers: &mut buffers, replacements };
         let (memories, padded_length, mut read) = match config.encoder {
             Some(_) => {
                 let (memories, padded_length, part) = reading.sources(task).await?;
@@ -80,11 +78,12 @@ impl Run {
             task.inputs.iter().map(|input| beginning(config, input)).collect();
         let taken_in: Vec<&[u32]> = begins.iter().map(|row| &row[..row.len() - 1]).collect();
         read.extend(reading.take_in(&taken_in, state, &caches).await?);
+        let mut replacements = reading.replacements;
 
         let sampler = sampler(&model.device, &task.inputs, &begins, config, &mut buffers)?;
         let results = [RESULTS, batch, result_words(task.candidates)];
         let results = buffers.tensor("results", &results)?;
-        let traced = !probe.is_empty();
+        let traced = !probe.is_blind();
         let mut tape = Tape::new(model.device.tuning(), probe);
         let x = model.transformer.decode(&mut tape, Pass::Step { state, batch }, &caches);
         let logits = model.transformer.logits(&mut tape, x);
@@ -105,6 +104,8 @@ impl Run {
                 sampler,
             },
         );
+        replacements.extend_from_slice(&tape.replacements);
+        check_replacements(&task.edits, &replacements)?;
         let step = tape.finish().fuse();
         model.device.prepare(&[&step]).await;
         let program = model.device.compile(step)?;
@@ -167,6 +168,38 @@ impl Run {
             None => Ok(vec![]),
         }
     }
+}
+
+/// What is read and changed in a run of a task.
+fn probe(model: &Model, task: &Task, buffers: &mut Buffers) -> Result<Probe> {
+    if task.trace.is_empty() && task.edits.is_empty() {
+        return Ok(Probe::none());
+    }
+    let names = model.names();
+    let sites: Vec<Site> = names.iter().map(|name| name.site).collect();
+    let heads = model.config().decoder.map_or(0, |decoder| decoder.key_value_heads as u32);
+    let mut keep = |shape: &[u32], values: &[f32]| {
+        let tensor = buffers.tensor("values of another run", shape)?;
+        model.device.upload(buffers.of(tensor), bytemuck::cast_slice(values));
+        Ok(tensor)
+    };
+    let changes = Changes::resolve(&task.edits, &names, heads, &mut keep)?;
+    Ok(Probe::reading(Filter::new(&task.trace, &sites)?).changing(changes))
+}
+
+/// Refuses a replacement whose shape no pass of the run has.
+fn check_replacements(edits: &[Edit], tried: &[(Site, Vec<u32>, bool)]) -> Result<()> {
+    for edit in edits {
+        let Edit::Replace { site, shape, .. } = edit else { continue };
+        let own: Vec<_> = tried.iter().filter(|(tried, ..)| tried.to_string() == *site).collect();
+        if !own.iter().any(|(.., fits)| *fits) {
+            let shapes: Vec<String> =
+                own.iter().map(|(_, shape, _)| format!("{shape:?}")).collect();
+            let expected = format!("a value of shape {}", shapes.join(" or "));
+            return Err(Error::input(format!("edit `{edit}`"), expected, format!("{shape:?}")));
+        }
+    }
+    Ok(())
 }
 
 /// Whether all rows end with the tokens of the model's configuration.

@@ -5,7 +5,7 @@ use crate::layers::Memory;
 use crate::models::transformer::{Cache, Pass};
 use crate::ops::choose::{Choice, result_words};
 use crate::ops::store::Ring;
-use crate::probe::Probe;
+use crate::probe::{Name, Probe};
 use crate::site::Site;
 use crate::step_state;
 use crate::tape::Tape;
@@ -17,15 +17,30 @@ const LENGTH: u32 = 2;
 impl Model {
     /// All of them, in order.
     pub fn sites(&self) -> Vec<Site> {
-        let mut sites = self.reading_sites();
-        let more = self.step_sites().into_iter().filter(|site| !sites.contains(site));
-        let more: Vec<Site> = more.collect();
-        sites.extend(more);
-        sites
+        self.names().into_iter().map(|name| name.site).collect()
     }
 
-    /// Those of what is taken in before the first step: of a source, or of a chunk of a prompt.
+    /// All of them, with what they consist of.
+    pub fn names(&self) -> Vec<Name> {
+        let mut names = self.reading_names();
+        let known = |names: &[Name], name: &Name| names.iter().any(|own| own.site == name.site);
+        let more = self.step_names().into_iter().filter(|name| !known(&names, name));
+        let more: Vec<Name> = more.collect();
+        names.extend(more);
+        names
+    }
+
+    /// Sites of what is taken in before the first step: of a source, or of a chunk of a prompt.
     pub fn reading_sites(&self) -> Vec<Site> {
+        self.reading_names().into_iter().map(|name| name.site).collect()
+    }
+
+    /// Sites of a step; none without a decoder.
+    pub fn step_sites(&self) -> Vec<Site> {
+        self.step_names().into_iter().map(|name| name.site).collect()
+    }
+
+    fn reading_names(&self) -> Vec<Name> {
         let mut tape = self.dry_tape();
         let tokens = dry(&[1, LENGTH]);
         match &self.transformer.encoder {
@@ -38,11 +53,10 @@ impl Model {
                 self.transformer.decode(&mut tape, pass, &self.dry_caches());
             }
         }
-        tape.sites().to_vec()
+        tape.names().to_vec()
     }
 
-    /// Those of a step; none without a decoder.
-    pub fn step_sites(&self) -> Vec<Site> {
+    fn step_names(&self) -> Vec<Name> {
         if self.transformer.decoder.is_none() {
             return vec![];
         }
@@ -55,7 +69,7 @@ impl Model {
         let [best, end, pad] = [1, u32::MAX, 0];
         let choice = Choice { best, end, pad, bans_padding: false, state, results, sampler: None };
         tape.choose(logits, choice);
-        tape.sites().to_vec()
+        tape.names().to_vec()
     }
 
     fn dry_tape(&self) -> Tape {

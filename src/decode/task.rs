@@ -1,6 +1,7 @@
 //! A task: what is to be run, for any model.
 
 use crate::ops::sampling::Sampling;
+use crate::probe::Edit;
 
 /// What is to be run.
 #[derive(Debug, Clone)]
@@ -11,6 +12,8 @@ pub struct Task {
     pub candidates: u32,
     /// Patterns of sites to read.
     pub trace: Vec<String>,
+    /// What is to be otherwise, in order.
+    pub edits: Vec<Edit>,
     /// Slots of the K-V rings, a power of two; by default enough for any sensible text.
     pub ring_capacity: Option<u32>,
     /// Slots that keep the first positions for good when the others are taken anew.
@@ -42,7 +45,8 @@ impl Input {
 impl Task {
     /// These rows, and all else by default.
     pub fn of(inputs: Vec<Input>) -> Task {
-        Task { inputs, candidates: 1, trace: vec![], ring_capacity: None, sinks: 0 }
+        let (trace, edits, ring_capacity) = (vec![], vec![], None);
+        Task { inputs, candidates: 1, trace, edits, ring_capacity, sinks: 0 }
     }
 
     /// The same, with sites to read.

@@ -1,6 +1,6 @@
 //! A Transformer, of whatever family: an encoder, a decoder, or both; the forward pass of all of them, to be read from the top down.
 
-use crate::layers::{CrossAttention, FeedForward, Memory, SelfAttention};
+use crate::layers::{CrossAttention, FeedForward, Memory, SelfAttention, normed};
 use crate::mask::Mask;
 use crate::models::config::Config;
 use crate::ops::attention::Keys;
@@ -105,6 +105,7 @@ impl Transformer {
     /// The layers of the decoder over one token a row, or many: `[B, T, D]`.
     pub fn decode(&self, tape: &mut Tape, pass: Pass, caches: &[Cache]) -> Tensor {
         let decoder = self.decoder();
+        tape.state = Some(pass.state());
         let mut x = tape.embed(pass.tokens(), &decoder.embedding);
         for (layer, cache) in decoder.layers.iter().zip(caches) {
             let (keys, turns) = pass.keys(cache.ring);
@@ -136,14 +137,22 @@ impl Transformer {
 
 impl Stack {
     fn last_norm(&self, tape: &mut Tape, x: Tensor, name: Name) -> Tensor {
-        let Some(norm) = &self.norm else { return x };
-        let y = tape.norm(x, norm);
-        tape.at(Site::Norm(name), y);
-        y
+        match &self.norm {
+            Some(norm) => normed(tape, x, norm, Site::Norm(name)),
+            None => x,
+        }
     }
 }
 
 impl Pass {
+    fn state(self) -> Tensor {
+        match self {
+            Pass::Step { state, .. } | Pass::Chunk { state, .. } | Pass::Sequence { state, .. } => {
+                state
+            }
+        }
+    }
+
     fn tokens(self) -> Tokens {
         match self {
             Pass::Step { state, batch } => Tokens::Step { state, batch },

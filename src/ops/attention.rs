@@ -2,10 +2,12 @@
 
 use crate::kernel::{Access, Kernel, Word};
 use crate::mask::Mask;
+use crate::ops::attend::Stage;
 use crate::ops::attention_twin::twin;
 use crate::ops::groups;
+use crate::ops::named::Value;
 use crate::ops::store::Ring;
-use crate::recording::Dispatch;
+use crate::recording::{Dispatch, Rows};
 use crate::site::Site;
 use crate::step_state;
 use crate::tape::Tape;
@@ -141,8 +143,41 @@ impl Attention {
 }
 
 impl Tape {
-    /// The context `[B, T, H · K]`.
+    /// The context `[B, T, H · K]`; in the open, stage by stage, where scores or weights change.
     pub fn attention(&mut self, attention: Attention) -> Tensor {
+        match attention.sites.iter().any(|site| self.opens(*site)) {
+            true => self.open_attention(attention),
+            false => self.fused_attention(attention),
+        }
+    }
+
+    fn open_attention(&mut self, mut attention: Attention) -> Tensor {
+        let Attention { heads, key_value_heads, head_width, queries, fresh, .. } = attention;
+        let [batch, times, slots] = attention.shape();
+        if let Keys::Step { state, ring } = attention.keys {
+            if let Some(table) = attention.rotary.take() {
+                self.rotate(queries.0, queries.1, heads, state, table);
+                self.rotate(fresh.0, fresh.1, key_value_heads, state, table);
+            }
+            self.store(fresh, state, ring);
+        }
+        let context = self.activation(&[batch, times, heads * head_width]);
+        let maps = self.activation(&[2, batch * heads, times, slots]);
+        let shape = [batch, heads, times, slots];
+        for (site, stage) in attention.sites.into_iter().zip([Stage::Scores, Stage::Softmax]) {
+            self.attend(stage, &attention, maps, context);
+            let rows = Rows::Plane(stage as u32);
+            let heads = (heads, times * slots);
+            self.at_value(
+                site,
+                Value { tensor: maps, rows, columns: (0, slots), shape: &shape, heads },
+            );
+        }
+        self.attend(Stage::Sum, &attention, maps, context);
+        context
+    }
+
+    fn fused_attention(&mut self, attention: Attention) -> Tensor {
         let Attention { heads, key_value_heads, head_width, queries, fresh, keys, .. } = attention;
         assert!(head_width % 4 == 0, "attention: head width {head_width} is a multiple of 4");
         assert!(heads % key_value_heads == 0, "attention: {heads} heads on {key_value_heads}");
@@ -202,8 +237,13 @@ impl Tape {
                 ])
                 .grid([groups(items, each, self.tuning.most_workgroups), 1, 1]),
         );
+        let shape = [batch, heads, times, slots];
         for (site, plane) in attention.sites.into_iter().zip(0..) {
-            self.at_plane(site, maps, plane, &[batch, heads, times, slots]);
+            let (rows, heads) = (Rows::Plane(plane), (heads, times * slots));
+            self.at_value(
+                site,
+                Value { tensor: maps, rows, columns: (0, slots), shape: &shape, heads },
+            );
         }
         context
     }

@@ -1,9 +1,10 @@
 //! The choice: merges the best tokens of all parts of each row, writes the step's results, and advances StepState.
 
 use crate::kernel::{Access, Call, Kernel, Word};
+use crate::ops::named::Value;
 use crate::ops::sampling::{DRAWN, Sampler, View};
 use crate::ops::top_k::{part_words, sort};
-use crate::recording::Dispatch;
+use crate::recording::{Dispatch, Rows};
 use crate::site::Site;
 use crate::step_state::{self, ALIVE, ENDED, LIMITS, POSITIONS, STEPS, TOKENS};
 use crate::tape::Tape;
@@ -84,7 +85,7 @@ impl Tape {
         let Sampler { sampling, draw } = sampler.unwrap_or(nothing);
         let traced = self.wants(Site::Probabilities);
         let shape = [logits.rows(), logits.width()];
-        let probabilities = self.activation_if(traced, &[1, shape[0], shape[1]]);
+        let probabilities = self.activation_if(traced, &shape);
         let workgroup = self.tuning.workgroup;
         let dispatch = Dispatch::new(
             &KERNEL,
@@ -117,7 +118,9 @@ impl Tape {
                     ("SAMPLED", sampler.is_some().into()),
                 ]),
         );
-        self.at_plane(Site::Probabilities, probabilities, 0, &shape);
+        let (rows, columns) = (Rows::All, (0, shape[1]));
+        let value = Value { tensor: probabilities, rows, columns, shape: &shape, heads: (1, 1) };
+        self.at_result(Site::Probabilities, value);
     }
 }
 

@@ -1,9 +1,12 @@
 //! Token embedding, scaled, plus position: `y[t] = scale · table[token[t]] + positions[position[t]]`.
 
 use crate::kernel::{Access, Call, Kernel, Word};
+use crate::ops::activation::Activation;
 use crate::ops::groups;
-use crate::ops::weight::{Rows, Weight, code};
-use crate::recording::Dispatch;
+use crate::ops::named::Value;
+use crate::ops::weight::{Matrix, Weight, code};
+use crate::probe::Lever;
+use crate::recording::{Dispatch, Rows};
 use crate::site::Site;
 use crate::step_state::{self, POSITIONS};
 use crate::tape::Tape;
@@ -69,16 +72,47 @@ pub struct Embedding {
 }
 
 impl Tape {
-    /// Vectors `[B, S, K]` of the tokens.
+    /// Vectors `[B, S, K]` of the tokens; term by term where one of the two changes.
     pub fn embed(&mut self, tokens: Tokens, embedding: &Embedding) -> Tensor {
-        let Embedding { table, positions, scale, sites } = embedding;
+        let Embedding { positions, scale, sites: [vectors, places], .. } = *embedding;
+        let positions = positions.filter(|_| !self.probe.changes.off(Lever::Positions, places));
+        if ![vectors, places].iter().any(|site| self.opens(*site)) {
+            let traced = [vectors, places].iter().any(|site| self.wants(*site));
+            let (y, terms) = self.embedded(tokens, embedding, (scale, positions), traced);
+            let named = [vectors, places].into_iter().zip(0..);
+            for (site, plane) in named.take(1 + usize::from(positions.is_some())) {
+                let (rows, columns) = (Rows::Plane(plane), (0, y.width()));
+                let shape = y.shape();
+                self.at_value(site, Value { tensor: terms, rows, columns, shape, heads: (1, 1) });
+            }
+            return y;
+        }
+        let (x, _) = self.embedded(tokens, embedding, (scale, None), false);
+        self.at(vectors, x);
+        if positions.is_none() {
+            return x;
+        }
+        // Tokens times 0 leave the positions.
+        let (placed, _) = self.embedded(tokens, embedding, (0.0, positions), false);
+        self.at(places, placed);
+        self.finish_sums(x, Activation::None, Some(placed))
+    }
+
+    /// Tokens times a scale, plus positions if there are any; and, if `traced`, both terms
+    /// `[2, B, S, K]`.
+    fn embedded(
+        &mut self,
+        tokens: Tokens,
+        Embedding { table, .. }: &Embedding,
+        (scale, positions): (f32, Option<Tensor>),
+        traced: bool,
+    ) -> (Tensor, Tensor) {
         let (ids, state, [batch, sequence]) = match tokens {
             Tokens::Given(ids) => (ids, Tensor::NOTHING, [ids.rows(), ids.width()]),
             Tokens::Chunk { ids, state } => (ids, state, [ids.rows(), ids.width()]),
             Tokens::Step { state, batch } => (Tensor::NOTHING, state, [batch, 1]),
         };
         let [rows, width] = [batch * sequence, table.inputs];
-        let traced = sites.iter().any(|site| self.wants(*site));
         let y = self.activation(&[batch, sequence, width]);
         let terms = self.activation_if(traced, &[2, batch, sequence, width]);
         let workgroup = self.tuning.workgroup;
@@ -96,7 +130,7 @@ impl Tape {
         );
         self.dispatch(
             dispatch
-                .sizes([("T", rows.into()), ("S", sequence.into()), ("scale", (*scale).into())])
+                .sizes([("T", rows.into()), ("S", sequence.into()), ("scale", scale.into())])
                 .constants([
                     ("WORKGROUP", workgroup.into()),
                     ("K", width.into()),
@@ -108,11 +142,7 @@ impl Tape {
                 ])
                 .grid([groups(rows * width / 4, workgroup, self.tuning.most_workgroups), 1, 1]),
         );
-        let shown = 1 + usize::from(positions.is_some());
-        for (site, plane) in sites.iter().zip(0..).take(shown) {
-            self.at_plane(*site, terms, plane, &[batch, sequence, width]);
-        }
-        y
+        (y, terms)
     }
 }
 
@@ -121,7 +151,7 @@ fn twin(call: &Call) {
     let scale = f64::from(call.real("scale"));
     let width = call.constant("K");
     let [words, own_rows] = [call.words("weight"), call.words("rows")];
-    let table = Rows::new(call.constant("STORAGE"), &words, &own_rows, width);
+    let table = Matrix::new(call.constant("STORAGE"), &words, &own_rows, width);
     let [tokens, state] = [call.words("tokens"), call.words("state")];
     let positions = call.values("positions");
     let [mut y, mut terms] = [call.values_mut("y"), call.values_mut("terms")];

@@ -2,9 +2,10 @@
 
 use crate::kernel::{Access, Call, Constant, Kernel, Word};
 use crate::ops::activation::Activation;
-use crate::ops::weight::{Rows, Weight, code};
+use crate::ops::named::Value;
+use crate::ops::weight::{Matrix, Weight, code};
 use crate::ops::{linear_rows, linear_tiled, linear_vector, power_of_two_within};
-use crate::recording::Dispatch;
+use crate::recording::{Dispatch, Rows};
 use crate::site::Site;
 use crate::tape::Tape;
 use crate::tensor::Tensor;
@@ -36,15 +37,23 @@ impl Tape {
     pub fn linear(&mut self, x: Tensor, matrix: &Weight, epilogue: Epilogue) -> Tensor {
         let mut shape = x.shape().to_vec();
         *shape.last_mut().expect("x has an axis") = matrix.outputs;
-        let site = match epilogue {
-            Epilogue::Plain => None,
-            Epilogue::Activation(_, site) | Epilogue::Residual(_, site) => Some(site),
+        let (activation, residual, site) = match epilogue {
+            Epilogue::Plain => (Activation::None, None, None),
+            Epilogue::Activation(activation, site) => (activation, None, Some(site)),
+            Epilogue::Residual(residual, site) => (Activation::None, Some(residual), Some(site)),
         };
+        if let Some(site) = site.filter(|site| self.opens(*site)) {
+            let sums = self.linear(x, matrix, Epilogue::Plain);
+            self.at(site, sums);
+            return self.finish_sums(sums, activation, residual);
+        }
         let traced = site.is_some_and(|site| self.wants(site));
         let planes = self.activation(&[&[1 + u32::from(traced)], &shape[..]].concat());
         self.product(planes, x, matrix, epilogue);
         if let Some(site) = site {
-            self.at_plane(site, planes, 1, &shape);
+            let (rows, columns) = (Rows::Plane(1), (0, matrix.outputs));
+            let shape = &shape;
+            self.at_value(site, Value { tensor: planes, rows, columns, shape, heads: (1, 1) });
         }
         planes.with_shape(&shape)
     }
@@ -135,7 +144,7 @@ pub(crate) fn twin(call: &Call, x: &[f32]) {
     let [width, outputs] = [call.constant("K"), call.size("N")];
     let activation = Activation::ALL[call.constant("ACTIVATION")];
     let [weight, rows] = [call.words("weight"), call.words("rows")];
-    let matrix = Rows::new(call.constant("STORAGE"), &weight, &rows, width);
+    let matrix = Matrix::new(call.constant("STORAGE"), &weight, &rows, width);
     let residual = call.values("residual");
     let mut y = call.values_mut("y");
     let plane = call.size("T") * outputs;

@@ -93,7 +93,12 @@ pub(crate) fn taking_in(maker: &Dispatch, reader: &Dispatch) -> Option<Dispatch>
         "norm" => {
             fused.rebind("gain_bias", maker.tensor("gain_bias"));
             fused.resize("epsilon", f32::from_bits(maker.size("epsilon")).into());
-            if maker.constant("RMS") == Some(1.0) { RMS_NORM } else { LAYER_NORM }
+            match [maker.constant("RMS")?, maker.constant("BIAS")?] {
+                [0.0, 1.0] => LAYER_NORM,
+                [1.0, _] => RMS_NORM,
+                // A layer norm without a bias is nobody's own.
+                _ => return None,
+            }
         }
         "gate" => {
             fused.reset("GATE", maker.constant("GATE")?);

@@ -1,21 +1,26 @@
 //! One file per kernel: descriptor, op method on the tape, twin. `ALL` lists them.
 
 pub mod activation;
+pub mod attend;
 pub mod attention;
 mod attention_twin;
 pub mod choose;
+pub mod edit;
 pub mod embed;
+pub mod finish;
 pub(crate) mod fixed;
 pub mod gate;
 pub mod linear;
 pub mod linear_rows;
 pub mod linear_tiled;
 pub mod linear_vector;
+pub mod named;
 pub mod norm;
 pub mod rotary;
 pub mod rotate;
 pub mod sample;
 pub mod sampling;
+pub mod share;
 pub mod store;
 pub mod top_k;
 pub mod weight;
@@ -35,6 +40,10 @@ pub const ALL: &[&Kernel] = &[
     &rotate::KERNEL,
     &store::KERNEL,
     &attention::KERNEL,
+    &attend::KERNEL,
+    &edit::KERNEL,
+    &finish::KERNEL,
+    &share::KERNEL,
     &top_k::KERNEL,
     &sample::KERNEL,
     &choose::KERNEL,

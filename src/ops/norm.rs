@@ -12,7 +12,7 @@ pub const KERNEL: Kernel = Kernel {
     wgsl: &[include_str!("../../shaders/norm.wgsl")],
     bindings: &[("x", Access::Read), ("gain_bias", Access::Read), ("y", Access::Write)],
     sizes: &[("T", Word::U32), ("epsilon", Word::F32)],
-    constants: &["WORKGROUP", "LANES", "K", "RMS"],
+    constants: &["WORKGROUP", "LANES", "K", "RMS", "BIAS"],
     sized: &[],
     reduces: true,
     twin,
@@ -43,7 +43,7 @@ impl Kind {
 pub struct Norm {
     /// Which.
     pub kind: Kind,
-    /// `[2, K]`: gain and bias; `[1, K]` for RMS norm.
+    /// `[2, K]`: gain and bias; `[1, K]` without one. RMS norm has none.
     pub gain_bias: Tensor,
     /// ε, added to the variance.
     pub epsilon: f32,
@@ -53,8 +53,8 @@ impl Tape {
     /// `x` `[.., K]` normalised over its last axis.
     pub fn norm(&mut self, x: Tensor, norm: &Norm) -> Tensor {
         let Norm { kind, gain_bias, epsilon } = *norm;
-        let rows = [1, 2][usize::from(kind == Kind::Layer)];
-        assert_eq!(gain_bias.shape(), [rows, x.width()], "norm: weights for {:?}", x.shape());
+        assert_eq!(gain_bias.width(), x.width(), "norm: weights for {:?}", x.shape());
+        let has_bias = kind == Kind::Layer && gain_bias.rows() == 2;
         let y = self.activation(x.shape());
         let lanes = self.tuning.workgroup;
         self.dispatch(
@@ -65,6 +65,7 @@ impl Tape {
                     ("LANES", lanes.into()),
                     ("K", x.width().into()),
                     ("RMS", (kind == Kind::Rms).into()),
+                    ("BIAS", has_bias.into()),
                 ])
                 .grid([groups(x.rows(), 1, self.tuning.most_workgroups), 1, 1]),
         );
@@ -88,7 +89,7 @@ pub(crate) fn normalise(
         let variance = values().map(|x| (x - mean).powi(2)).sum::<f64>() / width as f64;
         let deviation = (variance + f64::from(epsilon)).sqrt();
         y.extend(values().zip(gain).enumerate().map(|(k, (x, gain))| {
-            let bias = bias.get(k).copied().unwrap_or(0.0);
+            let bias = if kind == Kind::Rms { 0.0 } else { bias.get(k).copied().unwrap_or(0.0) };
             ((x - mean) / deviation * f64::from(*gain) + f64::from(bias)) as f32
         }));
     }

@@ -2,6 +2,7 @@
 
 use crate::kernel::{Access, Call, Kernel, Word};
 use crate::ops::groups;
+use crate::ops::named::Value;
 use crate::recording::{Dispatch, Rows};
 use crate::ring::slot_of;
 use crate::site::Site;
@@ -82,8 +83,9 @@ impl Tape {
 
     /// Names the slot of `ring` that a step writes, shown as `shape`: of the whole ring 1/C.
     pub fn at_slot(&mut self, site: Site, ring: Ring, shape: &[u32]) {
-        let rows = Rows::Slot { sinks: ring.sinks };
-        self.name(site, ring.slots, rows, (0, ring.slots.width()), shape);
+        let Ring { slots: tensor, sinks } = ring;
+        let (columns, rows) = ((0, tensor.width()), Rows::Slot { sinks });
+        self.at_result(site, Value { tensor, rows, columns, shape, heads: (1, 1) });
     }
 }
 

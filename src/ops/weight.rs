@@ -24,17 +24,17 @@ pub fn code(storage: Storage) -> f64 {
 }
 
 /// A matrix as a twin sees it.
-pub struct Rows<'a> {
+pub struct Matrix<'a> {
     storage: Storage,
     words: &'a [u32],
     rows: &'a [u32],
     width: usize,
 }
 
-impl<'a> Rows<'a> {
+impl<'a> Matrix<'a> {
     /// The matrix of `width` columns in `words` and `rows`, by the number of its storage.
-    pub fn new(code: usize, words: &'a [u32], rows: &'a [u32], width: usize) -> Rows<'a> {
-        Rows { storage: Storage::ALL[code], words, rows, width }
+    pub fn new(code: usize, words: &'a [u32], rows: &'a [u32], width: usize) -> Matrix<'a> {
+        Matrix { storage: Storage::ALL[code], words, rows, width }
     }
 
     /// Number of rows.

@@ -28,7 +28,7 @@ impl Filter {
                 }
             }
             if !matched {
-                let nearest = nearest(pattern, &names);
+                let nearest = nearest(pattern, names);
                 return Err(Error::Trace { pattern: pattern.to_string(), nearest });
             }
         }
@@ -53,7 +53,7 @@ impl Filter {
 }
 
 /// Whether a name matches a pattern, component by component.
-fn matches(pattern: &str, name: &str) -> bool {
+pub(crate) fn matches(pattern: &str, name: &str) -> bool {
     let mut names = name.split('.');
     let mut patterns = pattern.split('.').peekable();
     while let Some(component) = patterns.next() {
@@ -70,10 +70,10 @@ fn matches(pattern: &str, name: &str) -> bool {
     names.next().is_none()
 }
 
-/// The five names nearest to a pattern by edit distance.
-fn nearest(pattern: &str, names: &[String]) -> Vec<String> {
-    let mut ranked: Vec<(usize, &String)> = names
-        .iter()
+/// The five names nearest to a pattern by edit distance, the nearest first.
+pub(crate) fn nearest(pattern: &str, names: Vec<String>) -> Vec<String> {
+    let mut ranked: Vec<(usize, String)> = names
+        .into_iter()
         .map(|name| {
             // A pattern's `*` counts as whatever component stands in its place.
             let spelled: Vec<&str> = pattern
@@ -81,11 +81,11 @@ fn nearest(pattern: &str, names: &[String]) -> Vec<String> {
                 .zip(name.split('.').chain(std::iter::repeat("")))
                 .map(|(wanted, there)| if wanted == "*" { there } else { wanted })
                 .collect();
-            (distance(&spelled.join("."), name), name)
+            (distance(&spelled.join("."), &name), name)
         })
         .collect();
     ranked.sort_by_key(|(distance, _)| *distance);
-    ranked.into_iter().take(5).map(|(_, name)| name.clone()).collect()
+    ranked.into_iter().take(5).map(|(_, name)| name).collect()
 }
 
 /// Levenshtein distance: the fewest insertions, deletions and replacements of a character.

@@ -8,6 +8,7 @@ use std::str::FromStr;
 use crate::error::{Error, Result};
 
 pub use filter::Filter;
+pub(crate) use filter::{matches, nearest};
 
 /// Where a value arises in the model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -138,6 +139,24 @@ impl Site {
     /// A value in a layer of the decoder.
     pub fn decoder(layer: usize, block: Block, part: Part) -> Site {
         Site::layer(Stack::Decoder, layer, block, part)
+    }
+}
+
+impl Site {
+    /// The name of its block, `decoder.3.cross_attention`, or its own where it stands in none.
+    pub(crate) fn block_name(&self) -> String {
+        match self {
+            Site::Layer { stack, layer, block, .. } => {
+                format!("{}.{layer}.{}", stack.word(), block.word())
+            }
+            other => other.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Stack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
     }
 }
 

@@ -49,6 +49,7 @@ pub fn task(options: &Object) -> Task {
         inputs: inputs.iter().map(|row| input(row.unchecked_ref())).collect(),
         candidates: number(options, "candidates") as u32,
         trace: strings(options, "trace"),
+        edits: vec![],
         ring_capacity: number_if(options, "ringCapacity"),
         sinks: number(options, "sinks") as u32,
     }

@@ -9,7 +9,9 @@ use glassformer::tuning::{AdapterFacts, Tuning};
 use super::random::Random;
 use super::report::{relative_error, same_bits, say};
 use super::sketch::{Compare, Outcome, Sketch};
-use super::{cases_attention, cases_choice, cases_products, cases_ring, cases_sampling};
+use super::{
+    cases_attention, cases_choice, cases_edits, cases_products, cases_ring, cases_sampling,
+};
 
 /// What a kernel may differ from its twin, relative to the largest value of a tensor.
 const MOST_ERROR: f64 = 2e-5;
@@ -49,6 +51,11 @@ pub fn all(random: &mut Random) -> Vec<Case> {
     cases.extend(cases_ring::chunk());
     cases.extend(cases_ring::rotate());
     cases.extend(cases_ring::store());
+    cases.extend(cases_edits::edit());
+    cases.extend(cases_edits::finish());
+    cases.extend(cases_edits::share());
+    cases.extend(cases_edits::attend_openly());
+    cases.extend(cases_edits::attend_fused());
     cases.extend(cases_choice::top_k());
     cases.extend(cases_choice::choose());
     cases.extend(cases_sampling::all());

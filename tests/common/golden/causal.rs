@@ -17,7 +17,7 @@ pub const ALL: [Golden; 5] = [
 
 /// What the independent implementation says.
 pub struct Reference {
-    sites: Sites,
+    pub(super) sites: Sites,
     pub prompt: Vec<u32>,
     /// What greedy writing adds.
     pub tokens: Vec<u32>,
@@ -89,7 +89,7 @@ pub async fn worst_error(golden: &Golden, model: &Rc<Model>) -> (f64, String) {
 
 impl Reference {
     /// Adds the values of a snapshot whose first row has the position `first`.
-    fn pair(&self, pairs: &mut Pairs, snapshot: &Snapshot, first: u32) {
+    pub(super) fn pair(&self, pairs: &mut Pairs, snapshot: &Snapshot, first: u32) {
         let Snapshot { site, shape, data } = snapshot;
         let name = site.to_string();
         let first = first as usize;
@@ -115,11 +115,12 @@ impl Reference {
             Some(Part::Scores | Part::Weights) => {
                 let (golden_shape, golden) = self.sites.read(&name);
                 let [_, heads, times, slots] = shape[..] else { panic!("{name}: a map") };
-                let all = golden_shape[2];
+                let all = golden_shape[2].min(slots);
                 for (h, t) in (0..heads).flat_map(|h| (0..times).map(move |t| (h, t))) {
-                    let row = &golden[(h * all + first + t) * all..][..first + t + 1];
-                    expected.extend(row);
-                    expected.extend(vec![0.0; slots - row.len()]);
+                    // Zeros where masked, beyond the text as well.
+                    let [rows, columns] = [golden_shape[1], golden_shape[2]];
+                    expected.extend(&golden[(h * rows + first + t) * columns..][..all]);
+                    expected.extend(vec![0.0; slots - all]);
                     found.extend(&data[(h * times + t) * slots..][..slots]);
                 }
             }

@@ -1,7 +1,5 @@
 //! What each block of the decoder would write, read through the model's own last norm and head.
 
-use safetensors::SafeTensors;
-
 use super::Sites;
 
 /// The lens on one model, over its own golden pass.
@@ -38,7 +36,7 @@ pub struct Named {
 /// The lens on a model that has one.
 pub fn lens(model: &str) -> Lens {
     let bytes = include_bytes!("../../golden/lens.safetensors");
-    let sites = Sites(SafeTensors::deserialize(bytes).expect("a golden file"));
+    let sites = Sites::of(bytes);
     Lens { model: model.to_string(), tokens: sites.ids(&format!("{model}/tokens")), sites }
 }
 

@@ -17,7 +17,7 @@ pub const ALL: [Golden; 4] = [
 
 /// What the independent implementation says.
 pub struct Reference {
-    sites: Sites,
+    pub(super) sites: Sites,
     pub sources: Vec<Vec<u32>>,
     /// Tokens of each sentence, its end among them.
     pub tokens: Vec<Vec<u32>>,
@@ -75,7 +75,7 @@ pub fn written(steps: &[Step]) -> Vec<Vec<u32>> {
 
 impl Reference {
     /// Adds the values of a snapshot that count, of a step or of the encoding: those of tokens.
-    fn pair(&self, pairs: &mut Pairs, snapshot: &Snapshot, step: Option<usize>) {
+    pub(super) fn pair(&self, pairs: &mut Pairs, snapshot: &Snapshot, step: Option<usize>) {
         let Snapshot { site, shape, data } = snapshot;
         let (expected, found) = pairs.of(&site.to_string());
         let part = part(*site);
@@ -141,7 +141,7 @@ impl Reference {
         }
     }
 
-    fn pair_log_probabilities(&self, pairs: &mut Pairs, steps: &[Step]) {
+    pub(super) fn pair_log_probabilities(&self, pairs: &mut Pairs, steps: &[Step]) {
         let (shape, golden) = self.sites.read("log_probabilities");
         // As differences of logits they are as exact as those, however near to 0.
         let (expected, found) = pairs.of("log_probabilities");

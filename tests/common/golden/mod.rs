@@ -75,21 +75,29 @@ impl Golden {
 
     /// The names of all tensors that the independent implementation computed, sorted.
     pub fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> =
-            self.sites().0.names().into_iter().map(ToString::to_string).collect();
+        let mut names: Vec<String> = self.sites().names().map(ToString::to_string).collect();
         names.sort();
         names
     }
 
     fn sites(&self) -> Sites {
-        Sites(SafeTensors::deserialize(self.sites).expect("a golden file"))
+        Sites::of(self.sites)
     }
 }
 
 /// What the independent implementation computed.
-struct Sites(SafeTensors<'static>);
+struct Sites {
+    file: SafeTensors<'static>,
+    /// What all names begin with.
+    prefix: String,
+}
 
 impl Sites {
+    fn of(bytes: &'static [u8]) -> Sites {
+        let file = SafeTensors::deserialize(bytes).expect("a golden file");
+        Sites { file, prefix: String::new() }
+    }
+
     /// Shape and values of a tensor.
     fn read(&self, name: &str) -> (Vec<usize>, Vec<f32>) {
         self.find(name).unwrap_or_else(|| panic!("{name} in a golden file"))
@@ -97,7 +105,7 @@ impl Sites {
 
     /// The same, of a tensor that may not be there.
     fn find(&self, name: &str) -> Option<(Vec<usize>, Vec<f32>)> {
-        let tensor = self.0.tensor(name).ok()?;
+        let tensor = self.file.tensor(&format!("{}{name}", self.prefix)).ok()?;
         let words = tensor.data().as_chunks().0.iter();
         let values = words.map(|word| f32::from_le_bytes(*word)).collect();
         Some((tensor.shape().to_vec(), values))
@@ -105,7 +113,7 @@ impl Sites {
 
     /// Names of all tensors.
     fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|(name, _)| name)
+        self.file.iter().filter_map(|(name, _)| name.strip_prefix(&self.prefix))
     }
 
     fn ids(&self, name: &str) -> Vec<u32> {
@@ -125,6 +133,11 @@ impl Pairs {
     /// The worst relative error of any of the `count` sites, and which one that is.
     fn worst(self, golden: &str, count: usize) -> (f64, String) {
         assert_eq!(self.0.len(), count, "{golden}: all sites");
+        self.worst_of_any(golden)
+    }
+
+    /// The same, however many there are.
+    fn worst_of_any(self, golden: &str) -> (f64, String) {
         let errors = self.0.into_iter().map(|(site, (expected, found))| {
             assert!(!expected.is_empty(), "{golden}: {site} has been compared");
             (relative_error(&expected, &found), site)
