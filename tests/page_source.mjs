@@ -61,5 +61,8 @@ test('those checks can fail', () => {
   assert.deepEqual(wrongImports('views/A.svelte', scene), [])
   const type = "import type { Head } from '../state/address'"
   assert.deepEqual(wrongImports('charts/A.svelte', type), [])
-  assert.notDeepEqual(sitesIn('views/A.svelte', 'trace[`decoder.${layer}.self_attention.slot`]'), [])
+  assert.notDeepEqual(
+    sitesIn('views/A.svelte', 'trace[`decoder.${layer}.self_attention.slot`]'),
+    [],
+  )
 })
