@@ -1,4 +1,5 @@
 //! Weights that flow by: chunks of any size give the same buffers, and next to nothing is kept.
+#![cfg(not(target_arch = "wasm32"))]
 
 #[allow(dead_code, reason = "each test has its part of it, and tests/browser.rs all")]
 mod common;

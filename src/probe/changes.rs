@@ -1,7 +1,5 @@
 //! Changes as layers ask for them: values by their sites, levers by their blocks.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::edit::{Lever, NormEdit};
 use crate::site::{Block, Part, Site, Stack};
 use crate::tensor::Tensor;
@@ -12,8 +10,9 @@ pub struct Changes {
     /// In the order in which they apply.
     pub(super) values: Vec<(Site, Change)>,
     /// A lever and a block, by one site of it, or by the site of a stack's positions.
-    pub(super) off: BTreeSet<(Lever, Site)>,
-    pub(super) norms: BTreeMap<Site, NormEdit>,
+    pub(super) off: Vec<(Lever, Site)>,
+    /// Of one norm the last counts.
+    pub(super) norms: Vec<(Site, NormEdit)>,
     /// Heads of keys and values that the decoder's own heads share, if fewer than the model's.
     pub key_value_heads: Option<u32>,
 }
@@ -96,6 +95,6 @@ impl Changes {
 
     /// What a norm becomes, by its site.
     pub fn norm(&self, site: Site) -> Option<NormEdit> {
-        self.norms.get(&site).copied()
+        self.norms.iter().rev().find(|(changed, _)| *changed == site).map(|(_, norm)| *norm)
     }
 }

@@ -14,7 +14,7 @@ pub enum Edit {
         /// Which sites.
         pattern: String,
         /// What they are multiplied with.
-        factor: f32,
+        factor: f64,
         /// Of sites that have heads, these; all if empty.
         heads: Vec<u32>,
     },
@@ -161,7 +161,9 @@ impl FromStr for Edit {
 
 fn scale(pattern: &str, factor: &str, heads: &str) -> Result<Edit> {
     let wrong = |what: &str, found: &str| Error::input(format!("edit, {what}"), "a number", found);
-    let factor = factor.parse().map_err(|_| wrong("what a value is scaled by", factor))?;
+    // As JSON has numbers: what reads those is there already, and 20 kB of wasm are not.
+    let number = serde_json::from_str::<f64>(factor);
+    let factor = number.map_err(|_| wrong("what a value is scaled by", factor))?;
     let heads = heads.split(',').filter(|head| !head.is_empty());
     let heads = heads.map(|head| head.parse().map_err(|_| wrong("a head", head)));
     let heads = heads.collect::<Result<_>>()?;
@@ -176,7 +178,7 @@ impl fmt::Display for Edit {
         };
         match self {
             Edit::Scale { pattern, factor, heads } => {
-                write!(f, "scale {pattern} by {factor}")?;
+                write!(f, "scale {pattern} by {}", serde_json::Value::from(*factor))?;
                 let heads: Vec<String> = heads.iter().map(u32::to_string).collect();
                 if heads.is_empty() { Ok(()) } else { write!(f, " heads {}", heads.join(",")) }
             }
@@ -195,7 +197,7 @@ mod tests {
     #[test]
     fn words_are_read_as_they_are_written() {
         for words in [
-            "scale decoder.*.cross_attention.context by 0 heads 0,3",
+            "scale decoder.*.cross_attention.context by 0.0 heads 0,3",
             "scale logits by -0.5",
             "skips off",
             "padding mask off in encoder.*",

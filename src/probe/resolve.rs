@@ -34,7 +34,9 @@ impl Changes {
                 Edit::Scale { pattern, factor, heads } => {
                     for name in editable(edit, pattern, names)? {
                         let heads = mask_of(edit, name, heads)?;
-                        changes.values.push((name.site, Change::Scale { heads, factor: *factor }));
+                        changes
+                            .values
+                            .push((name.site, Change::Scale { heads, factor: *factor as f32 }));
                     }
                 }
                 Edit::Replace { site, shape, data, position: only } => {
@@ -64,9 +66,7 @@ impl Changes {
                 self.off.extend(places.into_iter().map(|place| (*lever, place)));
             }
             Edit::Norm { norm, within } => {
-                for site in norms(within, names)? {
-                    self.norms.insert(site, *norm);
-                }
+                self.norms.extend(norms(within, names)?.into_iter().map(|site| (site, *norm)));
             }
             Edit::KeyValueHeads(count) => {
                 if *count == 0 || !key_value_heads.is_multiple_of(*count) {

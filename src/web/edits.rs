@@ -26,7 +26,7 @@ fn read(edit: &JsValue) -> Result<Edit> {
         let heads = Array::from(&field(object, "heads"));
         let heads = heads.iter().filter_map(|head| head.as_f64()).map(|head| head as u32).collect();
         let factor = field(object, "by").as_f64().ok_or_else(|| wrong("by", "a number"))?;
-        return Ok(Edit::Scale { pattern, factor: factor as f32, heads });
+        return Ok(Edit::Scale { pattern, factor, heads });
     }
     if let Some(site) = text("replace") {
         let shape = Array::from(&field(object, "shape"));
