@@ -27,7 +27,7 @@ impl Dispatch {
         tensors: [(&'static str, Tensor); N],
     ) -> Dispatch {
         let place = |name: &str| kernel.binding(name);
-        let tensors = by_name(kernel, "binding", kernel.bindings.len(), tensors, place);
+        let tensors = by_name(kernel, "binding", kernel.bindings.len(), &tensors, &place);
         Dispatch { kernel, constants: vec![], sizes: vec![], tensors, grid: [1; 3] }
     }
 
@@ -35,7 +35,7 @@ impl Dispatch {
     pub fn sizes<const N: usize>(mut self, sizes: [(&'static str, Size); N]) -> Dispatch {
         let Dispatch { kernel, .. } = self;
         let place = |name: &str| kernel.size(name);
-        let values = by_name(kernel, "size", kernel.sizes.len(), sizes, place);
+        let values = by_name(kernel, "size", kernel.sizes.len(), &sizes, &place);
         for ((name, kind), value) in kernel.sizes.iter().zip(&values) {
             assert_eq!(value.kind(), *kind, "{kernel:?}: the kind of the size {name}");
         }
@@ -112,20 +112,20 @@ impl Dispatch {
 }
 
 /// Named values in the order of their places; each place exactly once.
-fn by_name<T: Copy, const N: usize>(
+fn by_name<T: Copy>(
     kernel: &Kernel,
     what: &str,
     count: usize,
-    values: [(&'static str, T); N],
-    place: impl Fn(&str) -> usize,
+    values: &[(&'static str, T)],
+    place: &dyn Fn(&str) -> usize,
 ) -> Vec<T> {
     let mut placed: Vec<Option<T>> = vec![None; count];
     for (name, value) in values {
-        let old = placed[place(name)].replace(value);
+        let old = placed[place(name)].replace(*value);
         assert!(old.is_none(), "{kernel:?}: the {what} {name} is given twice");
     }
     let all = placed.into_iter().collect::<Option<Vec<T>>>();
-    all.unwrap_or_else(|| panic!("{kernel:?}: {N} of {count} {what}s are given"))
+    all.unwrap_or_else(|| panic!("{kernel:?}: {} of {count} {what}s are given", values.len()))
 }
 
 /// Which words of a tensor are observed.
