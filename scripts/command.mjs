@@ -9,6 +9,16 @@ import { serve } from './serve.mjs'
 /** A call that can't be meant: its message is followed by the usage, and the command ends with 2. */
 export class UsageError extends Error {}
 
+/** How edits are written, for the usage of every command. */
+export const EDITS = `
+  An EDIT makes one thing otherwise, for every step; several apply in order:
+    "scale PATTERN by F heads 0,3"   values at these sites are multiplied, of some heads or of all
+    "LEVER off in PATTERN"           skips, mlps, scaling, causal mask, padding mask or positions
+    "norm layer|rms|none in PATTERN" other norms, or none
+    "key-value heads G"              the decoder's keys and values shared in G groups, by their mean
+  A PATTERN is a name in which * stands for a part, at the end for all the rest: decoder.*, or
+  encoder.0.self_attention.context for a site; blocks are named like encoder.0.self_attention.`
+
 /** The path of what lies at `name` in the project. */
 export const inProject = (name) => fileURLToPath(new URL(`../${name}`, import.meta.url))
 

@@ -4,6 +4,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { parseArgs } from 'node:util'
 import {
+  EDITS,
   inProject,
   modelAt,
   run,
@@ -23,8 +24,9 @@ const USAGE = `usage: ./build.sh generate [--native] [options] PROMPT
   --greedy     the likeliest token every time; else one is drawn:
   --temperature T  --top-k K  --top-p P  --min-p P  --repetition-penalty R  --seed N
                0.8, all, all, all, 1 and another seed each time by default
+  --edit EDIT  something to be otherwise; may be given several times
   --plain      only the text
-  --native     by the native program instead of the npm package in Chrome`
+  --native     by the native program instead of the npm package in Chrome${EDITS}`
 
 const TEXT = { type: 'string' }
 const YES = { type: 'boolean' }
@@ -39,6 +41,7 @@ const OPTIONS = {
   'min-p': TEXT,
   'repetition-penalty': TEXT,
   seed: TEXT,
+  edit: { ...TEXT, multiple: true },
   plain: YES,
   help: YES,
 }
@@ -73,7 +76,11 @@ function readArguments() {
     model: values.model ?? inProject('models/tang-poems'),
     chat: values.chat ?? false,
     plain: values.plain ?? false,
-    options: { maxTokens: number('tokens', 128), ...(values.greedy ? {} : sampling) },
+    options: {
+      maxTokens: number('tokens', 128),
+      edits: values.edit ?? [],
+      ...(values.greedy ? {} : sampling),
+    },
   }
 }
 

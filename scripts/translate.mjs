@@ -2,6 +2,7 @@
 
 import { parseArgs } from 'node:util'
 import {
+  EDITS,
   inProject,
   linesOfInput,
   modelAt,
@@ -13,15 +14,18 @@ import {
   withPage,
 } from './command.mjs'
 
-const USAGE = `usage: ./build.sh translate [--native] [--plain | --ids] [--model FOLDER] [--storage S] TEXT…
+const USAGE = `usage: ./build.sh translate [--native] [--plain | --ids] [--model FOLDER] [--storage S]
+                            [--edit EDIT]… [--prefix TEXT] TEXT…
   Each TEXT is one sentence; \`-\` reads sentences from standard input, one a line.
   --plain    only the translations, one a line
   --ids      only the ids of their tokens
   --model    a folder in the Hugging Face layout; models/zh-en by default
   --storage  how the matrices lie on the device: int8 (by default), q8, q4, f16 or f32
-  --native   by the native program instead of the npm package in Chrome`
+  --edit     something to be otherwise; may be given several times
+  --prefix   with what the translation is to begin
+  --native   by the native program instead of the npm package in Chrome${EDITS}`
 
-/** `{ texts, plain, ids, model, storage }` of the command line. */
+/** `{ texts, plain, ids, model, storage, edit, prefix }` of the command line. */
 function readArguments() {
   let parsed
   try {
@@ -32,6 +36,8 @@ function readArguments() {
         ids: { type: 'boolean' },
         model: { type: 'string', default: inProject('models/zh-en') },
         storage: { type: 'string' },
+        edit: { type: 'string', multiple: true, default: [] },
+        prefix: { type: 'string', default: '' },
         help: { type: 'boolean' },
       },
     })
@@ -64,30 +70,57 @@ const isBlank = (text) => /^[\s\p{Cc}]*$/u.test(text)
  * A line a translation, as `shown`. A blank line stays one, so that lines of answers stay lines of
  * questions.
  */
-async function printLines(page, texts, shown) {
+async function printLines(page, texts, options, shown) {
   const filled = texts.filter((text) => !isBlank(text))
-  const translations = await page.evaluate((all) => globalThis.translator.translateAll(all), filled)
+  const translations = await translationsOf(page, filled, options)
   for (const text of texts) console.log(isBlank(text) ? '' : shown(translations.shift()))
 }
+
+/** Whole translations, those with a prefix one by one: its tokens are theirs, too. */
+const translationsOf = (page, texts, options) =>
+  page.evaluate(
+    async ([texts, { edits, prefix }]) => {
+      const { translator } = globalThis
+      if (prefix === '') return translator.translateAll(texts, { edits })
+      const beginning = (await translator.tokenize(prefix)).slice(0, -1)
+      const translations = []
+      for (const text of texts) {
+        const tokens = [...beginning]
+        let whole = ''
+        for await (const step of translator.translate(text, { edits, prefix })) {
+          if (step.phase === 'encode') continue
+          tokens.push(step.token)
+          whole = step.text
+        }
+        translations.push({ text: whole, tokens })
+      }
+      return translations
+    },
+    [texts, options],
+  )
 
 const idsOf = ({ tokens }) => tokens.map(({ id }) => id).join(' ')
 
 /** A row a token: step, token, probability, and the source token that it attended to most. */
-async function printTable(page, text) {
-  const steps = await page.evaluate(async (text) => {
-    const site = `decoder.${globalThis.translator.model.decoderLayers - 1}.cross_attention.weights`
-    const steps = []
-    for await (const step of globalThis.translator.translate(text, { trace: [site] })) {
-      const [weights] = step.phase === 'decode' ? step.trace : []
-      steps.push({
-        ...step,
-        trace: [],
-        heads: weights?.shape[0],
-        weights: [...(weights?.data ?? [])],
-      })
-    }
-    return steps
-  }, text)
+async function printTable(page, text, options) {
+  const steps = await page.evaluate(
+    async ([text, options]) => {
+      const { translator } = globalThis
+      const site = `decoder.${translator.model.decoderLayers - 1}.cross_attention.weights`
+      const steps = []
+      for await (const step of translator.translate(text, { ...options, trace: [site] })) {
+        const [weights] = step.phase === 'decode' ? step.trace : []
+        steps.push({
+          ...step,
+          trace: [],
+          heads: weights?.shape[0],
+          weights: [...(weights?.data ?? [])],
+        })
+      }
+      return steps
+    },
+    [text, options],
+  )
   const [{ source }, ...decode] = steps
   const rows = decode.map((step) => [
     String(step.position + 1),
@@ -110,12 +143,13 @@ function mostAttended({ heads, weights }, tokens) {
 }
 
 await run('translate', USAGE, async () => {
-  const { texts, plain, ids, model, storage } = readArguments()
+  const { texts, plain, ids, model, storage, edit: edits, prefix } = readArguments()
+  const options = { edits, prefix }
   await withPage({ '/model/': model }, async (page) => {
     await loadTranslator(page, storage)
-    if (ids) return printLines(page, texts, idsOf)
-    if (plain) return printLines(page, texts, ({ text }) => text)
+    if (ids) return printLines(page, texts, options, idsOf)
+    if (plain) return printLines(page, texts, options, ({ text }) => text)
     console.error('attends: where most cross-attention goes, last decoder layer, mean of its heads')
-    for (const text of texts) await printTable(page, text)
+    for (const text of texts) await printTable(page, text, options)
   })
 })

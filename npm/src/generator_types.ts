@@ -1,6 +1,6 @@
 // The public types of text generation: messages, sampling, and the steps in which a model writes.
 
-import type { Candidate, LoadOptions, Made, MadeStep, Snapshot, Token } from './types.js'
+import type { Candidate, Edit, LoadOptions, Made, MadeStep, Snapshot, Token } from './types.js'
 
 export type { GeneratorFacts } from './facts.js'
 
@@ -47,6 +47,8 @@ export interface GenerateOptions extends Sampling {
   candidates?: number
   /** Sites to trace: names, or patterns with `*` (`decoder.*.self_attention.weights`). */
   trace?: string[]
+  /** What is to be otherwise in this text, its prompt included. */
+  edits?: Edit[]
   /** Slots of the K-V ring, a power of two: what the model sees back. */
   ringCapacity?: number
   /** The first so many positions never leave the ring; 0 by default. */
@@ -54,7 +56,7 @@ export interface GenerateOptions extends Sampling {
 }
 
 /** Options of `generateAll`: prompt number n draws with the seed plus n. */
-export type GenerateAllOptions = Sampling & Pick<GenerateOptions, 'signal' | 'maxTokens'>
+export type GenerateAllOptions = Sampling & Pick<GenerateOptions, 'signal' | 'maxTokens' | 'edits'>
 
 /** The model's reading of the prompt: the first thing that `generate` yields. */
 export interface PromptStep {

@@ -1,6 +1,6 @@
 // What the WebAssembly engine takes and gives: ids and tensors, models and their runs.
 
-import type { Adapter } from './types.js'
+import type { Adapter, NormEdit, SwitchEdit } from './types.js'
 
 /** q8 and q4 are those of GGUF: blocks of 32 values with a scale, q4 with a least value, too. */
 export type Storage = 'f32' | 'f16' | 'int8' | 'q8' | 'q4'
@@ -106,9 +106,20 @@ export interface RawTask {
   candidates: number
   /** Names or patterns of the sites to read. */
   trace: string[]
+  /** What is to be otherwise, in this order. */
+  edits: RawEdit[]
   ringCapacity: number | null
   sinks: number
 }
+
+/** `Edit`; a shape leads with B or with 1 for all rows, a position of null means every one. */
+export type RawEdit =
+  | string
+  | { scale: string; by: number; heads: number[] }
+  | { replace: string; shape: number[]; data: Float32Array; position: number | null }
+  | SwitchEdit
+  | NormEdit
+  | { keyValueHeads: number }
 
 /** One row: what goes in, and how it is to go on. */
 export interface RawInput {

@@ -1,6 +1,8 @@
 // What a text must be before it becomes tokens: whole characters, not blank, short enough.
 
 import { GlassformerError } from './errors.js'
+import { checkedIds } from './options.js'
+import type { Model } from './raw.js'
 import type { Tokenizer } from './tokenizer.js'
 
 /** A text as the model reads it. */
@@ -38,6 +40,23 @@ export function sourceOf(
   if (ids.length <= maxPositions && clean.length <= bound) return { ids, cut: '' }
   const end = fittingEnd(clean.slice(0, bound), ids, tokenizer, maxPositions)
   return { ids: tokenizer.encode(clean.slice(0, end)), cut: text.slice(end) }
+}
+
+/** Ids of what a translation begins with: of a text, those but the end; none of an empty one. */
+export function prefixOf(
+  prefix: unknown,
+  tokenizer: Tokenizer,
+  { endTokens, facts: { maxPositions, vocabulary } }: Pick<Model, 'endTokens' | 'facts'>,
+): number[] {
+  if (Array.isArray(prefix)) return checkedIds('prefix', prefix, vocabulary)
+  const wrong = (expected: string, found: string) =>
+    new GlassformerError('input', `prefix: expected ${expected}, found ${found}.`)
+  if (typeof prefix !== 'string')
+    throw wrong('a text or ids of tokens', prefix === null ? 'null' : typeof prefix)
+  // As with a source: to tokenize megabytes would take long.
+  if (prefix.length > maxPositions * tokenizer.longestPiece)
+    throw wrong(`fewer than ${maxPositions} tokens`, 'many more')
+  return tokenizer.encode(wellFormed(prefix)).filter((id) => !endTokens.includes(id))
 }
 
 /**

@@ -40,8 +40,8 @@ export class Translator extends LoadedModel<'translate'> {
   /** Translates many texts, several at a time; the translations come in the order of the texts. */
   translateAll(
     texts: string[],
-    { signal, maxTokens }: Pick<TranslateOptions, 'signal' | 'maxTokens'> = {},
+    { signal, maxTokens, edits }: Pick<TranslateOptions, 'signal' | 'maxTokens' | 'edits'> = {},
   ): Promise<Translation[]> {
-    return this.call('all', { inputs: texts, options: { maxTokens } }, { signal })
+    return this.call('all', { inputs: texts, options: { maxTokens, edits } }, { signal })
   }
 }

@@ -66,6 +66,10 @@ export interface EncodeStep {
    * Characters of the source that did not fit the model's positions, from the end; '' when all did.
    */
   cut: string
+  /**
+   * Of the encoder; where there is a prefix, then of the decoder as it reads the start token and
+   * the prefix without its last token, a chunk of positions after the other.
+   */
   trace: Snapshot[]
 }
 
@@ -158,12 +162,82 @@ export interface KeptModel {
   complete: boolean
 }
 
+/**
+ * One thing that is to be otherwise in a run, as words or as an object: `skips off in decoder.*`
+ * is `{ off: 'skips', in: 'decoder.*' }`. Edits compose in the order given; a trace shows values
+ * as they are after them. Patterns are names with `*`; without one, all is meant.
+ */
+export type Edit = string | ScaleEdit | ReplaceEdit | SwitchEdit | NormEdit | HeadsEdit
+
+/** `scale PATTERN by F heads 0,3`: values are multiplied before anything reads them. */
+export interface ScaleEdit {
+  /** A site or a pattern of sites. */
+  scale: string
+  by: number
+  /** Only these, where a site has heads: query, key, value, scores, weights, context. */
+  heads?: number[]
+}
+
+/**
+ * A value becomes what another run had there. A snapshot does as it is: `{ replace: site, shape,
+ * data }`. It applies to every pass of its shape: that of a decoding step has one position, that
+ * of a source has all.
+ */
+export interface ReplaceEdit {
+  replace: string
+  /** As traced. */
+  shape: number[]
+  data: Float32Array
+  /** Only in the step whose input has this position; by default in every step. */
+  position?: number
+}
+
+/** `LEVER off in PATTERN` */
+export interface SwitchEdit {
+  /**
+   * - `skips`: a block's input is not added to its output.
+   * - `mlps`: feed-forward blocks give 0; their skip and norm stay.
+   * - `scaling`: scores are q·k, not divided by √K.
+   * - `causal mask`: where several positions are read at once, each sees all of them.
+   * - `padding mask`: the padding behind a source, up to a multiple of 8, is seen.
+   * - `positions`: no position is added, and nothing turns.
+   */
+  off: 'skips' | 'mlps' | 'scaling' | 'causal mask' | 'padding mask' | 'positions'
+  /** Blocks: `decoder.2.feed_forward`, `encoder.*`; for positions `encoder` or `decoder`. */
+  in?: string
+}
+
+/** `norm layer|rms|none in PATTERN` */
+export interface NormEdit {
+  /** `layer`: by mean and variance; `rms`: by the root of the mean square; `none`: not at all. */
+  norm: 'layer' | 'rms' | 'none'
+  /** Blocks, or norms by their sites: `decoder.0.self_attention.norm`, `decoder.norm`. */
+  in?: string
+}
+
+/** `key-value heads G` */
+export interface HeadsEdit {
+  /**
+   * Neighbouring keys and values of the decoder's self-attention become their mean, so that so
+   * many are left; a divisor of how many the model has.
+   */
+  keyValueHeads: number
+}
+
 export interface TranslateOptions {
   signal?: AbortSignal
   /** How many candidates a step lists, 1 to 64; 10 by default. */
   candidates?: number
   /** Sites to trace: names, or patterns with `*` (`decoder.*.cross_attention.weights`). */
   trace?: string[]
+  /** What is to be otherwise in this translation. */
+  edits?: Edit[]
+  /**
+   * With what the translation begins, as a text or as ids of tokens, as if the model had written
+   * it. The first token made follows it; steps have it in their `text`, and its tokens count among
+   * `maxTokens`.
+   */
+  prefix?: string | number[]
   /** Tokens at most; the generation config's `max_length` by default. */
   maxTokens?: number
   /** Slots of the K-V ring, a power of two; large enough for the whole sentence by default. */

@@ -1,9 +1,10 @@
 // Translating: a text is read whole, then its translation is made token by token.
 
+import { rawEdits } from '../edits.js'
 import { modelFacts } from '../facts.js'
 import { wholeNumber } from '../options.js'
 import { withoutBatch } from '../steps.js'
-import { sourceOf, type Source } from '../text.js'
+import { prefixOf, sourceOf, type Source } from '../text.js'
 import type { Given, Task } from './task.js'
 
 const CANDIDATES = 10
@@ -22,22 +23,27 @@ export const translate: Task<'translate', Source & Given> = {
     tokenizer.checkEnd(model.endTokens)
   },
 
-  read(text, name, _index, _options, { model, tokenizer }) {
+  read(text, name, _index, options, { model, tokenizer }) {
     const source = sourceOf(text, name, tokenizer, model.facts.maxPositions)
-    return { ...source, before: [], made: 0 }
+    const prefix = prefixOf(options.prefix ?? [], tokenizer, model)
+    return { ...source, before: prefix, made: prefix.length }
   },
 
-  raw(given, { candidates, trace = [], maxTokens, ringCapacity }) {
+  raw(given, { candidates, trace = [], edits, maxTokens, ringCapacity }) {
     const rest = {
-      prefix: new Uint32Array(),
       maxTokens: wholeNumber('maxTokens', maxTokens, null),
       endTokens: null,
       sampling: null,
     }
     return {
-      inputs: given.map(({ ids }) => ({ tokens: Uint32Array.from(ids), ...rest })),
+      inputs: given.map(({ ids, before }) => ({
+        tokens: Uint32Array.from(ids),
+        prefix: Uint32Array.from(before),
+        ...rest,
+      })),
       candidates: wholeNumber('candidates', candidates, CANDIDATES),
       trace,
+      edits: rawEdits(edits),
       ringCapacity: wholeNumber('ringCapacity', ringCapacity, null),
       sinks: 0,
     }

@@ -1,5 +1,6 @@
 // Writing: a prompt or a chat is read, then gone on with token by token, each drawn as one likes.
 
+import { rawEdits } from '../edits.js'
 import { generatorFacts } from '../facts.js'
 import { checkedIds, samplingOf, wholeNumber } from '../options.js'
 import { promptIds, turnEnds } from '../prompt.js'
@@ -55,6 +56,7 @@ export const write: Task<'write', Prompt> = {
       })),
       candidates: wholeNumber('candidates', options.candidates, CANDIDATES),
       trace: options.trace ?? [],
+      edits: rawEdits(options.edits),
       ringCapacity: wholeNumber('ringCapacity', options.ringCapacity, null),
       sinks: wholeNumber('sinks', options.sinks, 0, 0),
     }
