@@ -20,11 +20,12 @@ usage: ./build.sh COMMAND [ARGUMENTS]       (first run on 2 cores / when nothing
              --json FILE, --only marian,smollm2,gpt2,poems
   translate  TEXT… translated in headless Chrome, a row a token; `-` reads      seconds
              standard input, --plain prints translations only, --native
-             takes the native program; more by translate --help
+             takes the native program, --edit EDIT makes something
+             otherwise; more by translate --help
   generate   writes on after PROMPT in headless Chrome, a row a token; --model
              smollm2-135m (fetched on first use, 93 MB), a .gguf file or a
              folder, --chat, --greedy, --temperature T, --seed N, --tokens N,
-             --plain, --native; more by generate --help                seconds
+             --plain, --edit EDIT, --native; more by generate --help   seconds
   help       this text
 
 Any static file server can host dist/site; it needs no special headers.
