@@ -11,12 +11,12 @@ use glassformer::executor::Device;
 
 #[test]
 fn edits_agree_with_pytorch_on_the_gpu() {
-    pollster::block_on(laws_edits::edits_agree_with_pytorch(&Rc::new(native::gpu())));
+    pollster::block_on(laws_edits::edits_agree_with_pytorch(&Rc::new(native::gpu()), 1));
 }
 
 #[test]
 fn edits_agree_with_pytorch_on_the_twins() {
-    pollster::block_on(laws_edits::edits_agree_with_pytorch(&Rc::new(Device::twins())));
+    pollster::block_on(laws_edits::edits_agree_with_pytorch(&Rc::new(Device::twins()), 1));
 }
 
 #[test]

@@ -13,8 +13,8 @@ use super::report::assert_close;
 
 /// Prompts of different lengths at once, each with its own limit, ends and sampling, write what each
 /// writes alone: also when rings go round, and whatever is read meanwhile.
-pub async fn a_batch_is_its_texts(device: &Rc<Device>) {
-    for golden in &causal::ALL {
+pub async fn a_batch_is_its_texts(device: &Rc<Device>, goldens: &[Golden]) {
+    for golden in goldens {
         let model = golden.load(device, Storage::F32);
         let greedy = &causal::reference(golden).prompt;
         let warm = |seed| Sampling { seed, temperature: 2.0, ..WARM };
@@ -68,8 +68,8 @@ fn told(rows: &[Row]) -> Vec<(u32, u32, Option<Finish>)> {
 
 /// A target that begins with what greedy writing gave goes on as that did, wherever each row of a
 /// batch is cut; one with another beginning does not.
-pub async fn prefixes_go_on(device: &Rc<Device>) {
-    for golden in &marian::ALL {
+pub async fn prefixes_go_on(device: &Rc<Device>, goldens: &[Golden]) {
+    for golden in goldens {
         let model = golden.load(device, Storage::F32);
         let marian::Reference { sources, tokens, most_tokens, .. } = marian::reference(golden);
         let whole = rows(&model, &marian::task(&sources, most_tokens)).await;
