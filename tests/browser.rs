@@ -2,6 +2,7 @@
 //! browser's adapter allows.
 #![cfg(target_arch = "wasm32")]
 
+#[allow(dead_code, reason = "what takes too long here is tried natively")]
 mod common;
 
 use std::rc::Rc;

@@ -1,7 +1,7 @@
 //! Attention in the open, a stage at a time: `scores q · k / √K, their masked softmax, then the weighted sum of the values`.
 
-use crate::kernel::{Access, Call, Kernel, Word};
-use crate::ops::attention::{Attention, Keys};
+use crate::kernel::{Access, Call, Kernel};
+use crate::ops::attention::{Attention, Keys, SIZES};
 use crate::ops::groups;
 use crate::recording::Dispatch;
 use crate::step_state::{self, FRESH, POSITIONS};
@@ -20,20 +20,7 @@ pub const KERNEL: Kernel = Kernel {
         ("context", Access::Write),
         ("maps", Access::Write),
     ],
-    sizes: &[
-        ("B", Word::U32),
-        ("H", Word::U32),
-        ("G", Word::U32),
-        ("T", Word::U32),
-        ("S", Word::U32),
-        ("sinks", Word::U32),
-        ("query_row", Word::U32),
-        ("fresh_row", Word::U32),
-        ("query", Word::U32),
-        ("key", Word::U32),
-        ("value", Word::U32),
-        ("scale", Word::F32),
-    ],
+    sizes: SIZES,
     constants: &["WORKGROUP", "STAGE", "K", "RING", "STEP", "CAUSAL", "PADDED"],
     sized: &[],
     reduces: false,
@@ -62,8 +49,7 @@ impl Tape {
         maps: Tensor,
         context: Tensor,
     ) {
-        let Attention { heads, key_value_heads, head_width, queries, fresh, keys, mask, .. } =
-            *attention;
+        let Attention { heads, head_width, queries, fresh, keys, mask, .. } = *attention;
         let [batch, times, slots] = attention.shape();
         let (state, ring) = attention.state_and_ring();
         let each = match stage {
@@ -82,20 +68,7 @@ impl Tape {
         ];
         self.dispatch(
             Dispatch::new(&KERNEL, tensors)
-                .sizes([
-                    ("B", batch.into()),
-                    ("H", heads.into()),
-                    ("G", key_value_heads.into()),
-                    ("T", times.into()),
-                    ("S", slots.into()),
-                    ("sinks", ring.map_or(0, |ring| ring.sinks).into()),
-                    ("query_row", queries.0.width().into()),
-                    ("fresh_row", fresh.0.width().into()),
-                    ("query", queries.1.into()),
-                    ("key", fresh.1.into()),
-                    ("value", fresh.2.into()),
-                    ("scale", attention.scale.into()),
-                ])
+                .sizes(attention.sizes(1))
                 .constants([
                     ("WORKGROUP", workgroup.into()),
                     ("STAGE", (stage as u32).into()),

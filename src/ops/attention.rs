@@ -1,6 +1,6 @@
 //! Masked softmax attention: `context[t, h] = Σ_s softmax_s(q[t, h] · k[s, h] / √K) v[s, h]`, over the keys that the mask allows.
 
-use crate::kernel::{Access, Kernel, Word};
+use crate::kernel::{Access, Kernel, Size, Word};
 use crate::mask::Mask;
 use crate::ops::attend::Stage;
 use crate::ops::attention_twin::twin;
@@ -32,20 +32,7 @@ pub const KERNEL: Kernel = Kernel {
         ("context", Access::Write),
         ("maps", Access::Write),
     ],
-    sizes: &[
-        ("B", Word::U32),
-        ("H", Word::U32),
-        ("G", Word::U32),
-        ("T", Word::U32),
-        ("S", Word::U32),
-        ("sinks", Word::U32),
-        ("query_row", Word::U32),
-        ("fresh_row", Word::U32),
-        ("query", Word::U32),
-        ("key", Word::U32),
-        ("value", Word::U32),
-        ("scale", Word::F32),
-    ],
+    sizes: SIZES,
     constants: &[
         "WORKGROUP",
         "LANES",
@@ -64,6 +51,22 @@ pub const KERNEL: Kernel = Kernel {
     twin,
     fast: None,
 };
+
+/// The sizes of attention, at once or stage by stage.
+pub(crate) const SIZES: &[(&str, Word)] = &[
+    ("B", Word::U32),
+    ("H", Word::U32),
+    ("G", Word::U32),
+    ("T", Word::U32),
+    ("S", Word::U32),
+    ("sinks", Word::U32),
+    ("query_row", Word::U32),
+    ("fresh_row", Word::U32),
+    ("query", Word::U32),
+    ("key", Word::U32),
+    ("value", Word::U32),
+    ("scale", Word::F32),
+];
 
 /// The widest head, in vec4s a lane: the kernel keeps so many in registers.
 const WIDEST_PART: u32 = 8;
@@ -131,6 +134,27 @@ impl Attention {
                 [batch, times, ring.capacity()]
             }
         }
+    }
+
+    /// Its sizes, columns and rows in units of so many values.
+    pub(crate) fn sizes(&self, unit: u32) -> [(&'static str, Size); 12] {
+        let Attention { heads, key_value_heads, queries, fresh, .. } = *self;
+        let [batch, times, slots] = self.shape();
+        let (_, ring) = self.state_and_ring();
+        [
+            ("B", batch.into()),
+            ("H", heads.into()),
+            ("G", key_value_heads.into()),
+            ("T", times.into()),
+            ("S", slots.into()),
+            ("sinks", ring.map_or(0, |ring| ring.sinks).into()),
+            ("query_row", (queries.0.width() / unit).into()),
+            ("fresh_row", (fresh.0.width() / unit).into()),
+            ("query", (queries.1 / unit).into()),
+            ("key", (fresh.1 / unit).into()),
+            ("value", (fresh.2 / unit).into()),
+            ("scale", self.scale.into()),
+        ]
     }
 
     /// The binding with positions or lengths, and the ring.
@@ -208,20 +232,7 @@ impl Tape {
         );
         self.dispatch(
             dispatch
-                .sizes([
-                    ("B", batch.into()),
-                    ("H", heads.into()),
-                    ("G", key_value_heads.into()),
-                    ("T", times.into()),
-                    ("S", slots.into()),
-                    ("sinks", ring.map_or(0, |ring| ring.sinks).into()),
-                    ("query_row", (queries.0.width() / 4).into()),
-                    ("fresh_row", (fresh.0.width() / 4).into()),
-                    ("query", (queries.1 / 4).into()),
-                    ("key", (fresh.1 / 4).into()),
-                    ("value", (fresh.2 / 4).into()),
-                    ("scale", attention.scale.into()),
-                ])
+                .sizes(attention.sizes(4))
                 .constants([
                     ("WORKGROUP", self.tuning.workgroup.into()),
                     ("LANES", lanes.into()),
