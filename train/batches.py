@@ -24,7 +24,7 @@ def plan(lengths, tokens, generator):
     # Targets in steps of two tokens, sources within a step up and down by turns, so that neighbours
     # are alike in both: 8 % less padding than by the longer side. Noise mixes companions anew.
     def place(index):
-        source, target = lengths[index]
+        source, target = lengths[index][0], lengths[index][-1]
         step = int(target + generator.random() * 2) // 2
         return step, source if step % 2 else -source
 
