@@ -22,7 +22,7 @@ def pad(rows, filler):
 def plan(lengths, tokens, generator):
     """Groups of indices of similar length whose padded sides stay under `tokens` each."""
     # Targets in steps of two tokens, sources within a step up and down by turns, so that neighbours
-    # are alike in both: 8 % less padding than by the longer side. Noise mixes companions anew.
+    # are alike in both: 8 % less to compute than by the longer side. Noise mixes companions anew.
     def place(index):
         source, target = lengths[index][0], lengths[index][-1]
         step = int(target + generator.random() * 2) // 2

@@ -1,6 +1,6 @@
 """Muon (Jordan et al. 2024): W ← W − rate · 0.2 · √max(A, B) · orthogonal(mean gradient).
 
-PyTorch's own works in bf16, which a processor without bf16 products does ten times slower than
+PyTorch's own works in bf16, which a processor without bf16 products does eight times slower than
 f32, on one matrix after another, and repeats all of it in every worker. Here matrices of one shape
 go through together, in f32 where that is faster, and each worker does its share.
 """
