@@ -59,7 +59,11 @@ def train_tokenizer(texts, size, alphabet):
     vocabulary = learnt["vocab"] | {PAD: len(learnt["vocab"])}
     merges = [tuple(merge) for merge in learnt["merges"]]
     model = models.BPE(vocabulary, merges, byte_fallback=True, unk_token=UNKNOWN, fuse_unk=False)
-    tokenizer = pipeline(model)
+    return finish(pipeline(model), vocabulary)
+
+
+def finish(tokenizer, vocabulary):
+    """The special tokens, and </s> after every text."""
     tokenizer.add_special_tokens([END, UNKNOWN, PAD])
     end = vocabulary[END]
     tokenizer.post_processor = processors.TemplateProcessing(

@@ -2,6 +2,8 @@
 
 import torch
 
+from muon import Muon
+
 
 def build_optimizers(model, config):
     """The optimizers of a config; each group remembers its full learning rate as base_lr."""
@@ -31,12 +33,11 @@ def build_optimizers(model, config):
     ]
     if matrices:
         built.append(
-            torch.optim.Muon(
+            Muon(
                 matrices,
                 lr=config["muon_rate"],
                 momentum=0.95,
                 weight_decay=config["weight_decay"],
-                adjust_lr_fn="match_rms_adamw",
             )
         )
     for optimizer in built:

@@ -1,8 +1,10 @@
 """Read a folder of TSVs into clean pairs, counting what is skipped and why.
 
-A line is Chinese<TAB>English, perhaps <TAB>source. python pairs.py DATA [CONFIG] reports.
+A line is Chinese<TAB>English, perhaps <TAB>source. python pairs.py DATA [CONFIG [FILE]]
+reports, and writes the pairs that the config holds out to FILE.
 """
 
+import hashlib
 import json
 import lzma
 import random
@@ -99,13 +101,29 @@ def is_sentence(pair):
     )
 
 
+def held_out(pairs, config):
+    """Pairs that are never trained on: the same sample whatever else the folder holds."""
+    wish = config.get("held_out", {"sources": [], "pairs": 0})
+    candidates = [pair for pair in pairs if pair.source in wish["sources"]]
+    return sorted(candidates, key=lambda pair: hashlib.sha256(pair.chinese.encode()).digest())[
+        : wish["pairs"]
+    ]
+
+
 def select(pairs, config):
-    """Keep the pairs of the weighted sources that pass that source's own limits."""
+    """Keep the pairs of the weighted sources that pass that source's own limits.
+
+    Nothing that shares a side with a pair held out is kept.
+    """
+    apart = held_out(pairs, config)
+    chinese, english = {pair.chinese for pair in apart}, {pair.english for pair in apart}
     sentences_only = set(config.get("sentences_only", []))
     longest = config.get("longest_hanzi", {})
     kept = []
     for pair in pairs:
         if pair.source not in config["weights"] and "*" not in config["weights"]:
+            continue
+        if pair.chinese in chinese or pair.english in english:
             continue
         if pair.source in sentences_only and not is_sentence(pair):
             continue
@@ -132,7 +150,11 @@ if __name__ == "__main__":
     for reason, count in report.most_common():
         print(f"{count:>9,}  {reason}")
     if len(sys.argv) > 2:
-        pairs = select(pairs, json.loads(Path(sys.argv[2]).read_text()))
+        config = json.loads(Path(sys.argv[2]).read_text())
+        if len(sys.argv) > 3:
+            lines = [f"{pair.chinese}\t{pair.english}\n" for pair in held_out(pairs, config)]
+            Path(sys.argv[3]).write_text("".join(lines), encoding="utf-8")
+        pairs = select(pairs, config)
     for source, count in Counter(pair.source for pair in pairs).most_common():
         hanzi = sum(len(pair.chinese) for pair in pairs if pair.source == source)
         print(f"{count:>9,}  kept from {source}, {hanzi / count:.1f} characters on average")

@@ -127,10 +127,10 @@ def build(config, vocabulary):
 class Loss(torch.nn.Module):
     """Cross-entropy over real tokens; padding lies to the right, where no real token looks."""
 
-    def __init__(self, model, smoothing):
+    def __init__(self, model, config):
         super().__init__()
         self.model = model
-        self.smoothing = smoothing
+        self.smoothing = config["label_smoothing"]
 
     def forward(self, inputs, labels):
         hidden = self.model.transformer(input_ids=inputs, use_cache=False).last_hidden_state

@@ -20,6 +20,7 @@ from checkpoint import load, save, start_from
 from curve import draw_curve
 from distributed import Workers
 from meter import Meter
+from muon import fast_bf16
 from optimizers import build_optimizers, set_rate
 from schedule import rate, settings_at
 
@@ -49,7 +50,8 @@ def batches_of(state, config, task, data, tokenizer, workers):
 
 def learn(batch, objective, model, optimizers, config, device):
     """One step of gradient descent; returns the loss before it."""
-    with torch.autocast(device.type, torch.bfloat16, enabled=config["bf16"]):
+    shorter = config["bf16"] and fast_bf16(device)
+    with torch.autocast(device.type, torch.bfloat16, enabled=shorter):
         loss = objective(*(tensor.to(device) for tensor in batch))
     loss.backward()
     norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config["clip"])
@@ -70,7 +72,7 @@ def train(config, options, workers):
         start_from(options.initial, model)
     model.to(workers.device).train()
     optimizers = build_optimizers(model, config)
-    objective = workers.share(task.Loss(model, config["label_smoothing"]))
+    objective = workers.share(task.Loss(model, config))
     state = load(options.run, model, optimizers, workers.device)
     budget, meter, saved = config["minutes"] * 60, Meter(options.run), time.monotonic()
     while state["seconds"] < budget:
