@@ -196,7 +196,7 @@ test() {
   passed=0 failed=0
   part 'native, twins and goldens' cargo test --no-fail-fast
   part 'in Chrome, on WebGPU' \
-    env WASM_BINDGEN_TEST_TIMEOUT=900 wasm-pack test --headless --chrome --release \
+    env WASM_BINDGEN_TEST_TIMEOUT=1500 wasm-pack test --headless --chrome --release \
     --mode no-install --chromedriver "$(command -v chromedriver)" -- --test browser
   local file
   for file in tests/*.mjs; do
