@@ -165,7 +165,8 @@ impl Reading<'_> {
         &self.model.device
     }
 
-    async fn compile(&self, recording: Recording) -> Result<Box<dyn Program>> {
+    /// Makes it ready to run.
+    pub async fn compile(&self, recording: Recording) -> Result<Box<dyn Program>> {
         self.device().prepare(&[&recording]).await;
         self.device().compile(recording)
     }

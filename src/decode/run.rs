@@ -78,13 +78,11 @@ impl Run {
             task.inputs.iter().map(|input| beginning(config, input)).collect();
         let taken_in: Vec<&[u32]> = begins.iter().map(|row| &row[..row.len() - 1]).collect();
         read.extend(reading.take_in(&taken_in, state, &caches).await?);
-        let mut replacements = reading.replacements;
 
-        let sampler = sampler(&model.device, &task.inputs, &begins, config, &mut buffers)?;
+        let sampler = sampler(&model.device, &task.inputs, &begins, config, reading.buffers)?;
         let results = [RESULTS, batch, result_words(task.candidates)];
-        let results = buffers.tensor("results", &results)?;
-        let traced = !probe.is_blind();
-        let mut tape = Tape::new(model.device.tuning(), probe);
+        let results = reading.buffers.tensor("results", &results)?;
+        let mut tape = Tape::new(model.device.tuning(), probe.clone());
         let x = model.transformer.decode(&mut tape, Pass::Step { state, batch }, &caches);
         let logits = model.transformer.logits(&mut tape, x);
         let generation = &config.generation;
@@ -104,11 +102,9 @@ impl Run {
                 sampler,
             },
         );
-        replacements.extend_from_slice(&tape.replacements);
-        check_replacements(&task.edits, &replacements)?;
-        let step = tape.finish().fuse();
-        model.device.prepare(&[&step]).await;
-        let program = model.device.compile(step)?;
+        let step = reading.finish(tape);
+        check_replacements(&task.edits, &reading.replacements)?;
+        let program = reading.compile(step).await?;
         let rows: Vec<step_state::Row> = (begins.iter().zip(&ends))
             .map(|(begin, limit)| step_state::Row {
                 limit: *limit,
@@ -124,7 +120,8 @@ impl Run {
         });
         let endings: Vec<Ending> = endings.collect();
         let most_steps = endings.iter().map(|row| row.limit - row.position).max().unwrap_or(0);
-        let steps = Steps::new(program, buffers, results, task.candidates, traced, endings);
+        let steps =
+            Steps::new(program, buffers, results, task.candidates, !probe.is_blind(), endings);
         Ok(Run {
             model: Rc::clone(model),
             steps: Some(steps),
